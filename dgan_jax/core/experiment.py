@@ -1,0 +1,96 @@
+"""One experiment: a system, a task, data and training options; frozen, checked when built."""
+
+import dataclasses
+from typing import Any
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """A ValueError that names the option, what was given and what is wanted."""
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """Where images come from and how a batch is cut from them."""
+
+    name: str = "bundled"
+    """bundled (scikit-image's photographs), a folder, a .npz, .npy or .tar file, or tfds:NAME."""
+    size: int = 64
+    """Side of the square crops, in pixels."""
+    batch: int = 16
+    """Images per step, over all devices and hosts."""
+    channels: int = 3
+    """3 for colour, 1 for grey."""
+    classes: int = 0
+    """Number of classes in the data; 0 leaves labels aside."""
+    crop: str = "random"
+    """random, centre, or none (images already have the size)."""
+    flip: bool = True
+    """Mirror left and right at random."""
+    resize: int | None = None
+    """Bring the shorter side to this many pixels first."""
+    validation: float = 0.05
+    """Share of the images set aside for validation, where the source has no split of its own."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS datasets."""
+
+    def __post_init__(self) -> None:
+        at_least("data.size", self.size, 1)
+        at_least("data.batch", self.batch, 1)
+        if self.channels not in (1, 3):
+            raise ValueError(f"data.channels must be 3 (colour) or 1 (grey), got {self.channels}")
+        if self.crop not in ("random", "centre", "none"):
+            raise ValueError(f"data.crop must be random, centre or none, got {self.crop!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """How long, how often things are written, and how the step is cut up."""
+
+    steps: int = 10_000
+    """Training steps in all, over all stages."""
+    epoch: int = 1_000
+    """Steps of one epoch, for schedules that change by the epoch."""
+    seed: int = 0
+    log_every: int = 50
+    sample_every: int = 1_000
+    """Steps between picture grids; 0 writes none."""
+    checkpoint_every: int = 1_000
+    keep: int = 3
+    """Checkpoints kept."""
+    devices: int = 0
+    """Devices used on each host; 0 is all. One device runs under jit, several under pmap."""
+    steps_per_call: int = 1
+    """Training steps scanned in one call: fewer dispatches on fast devices."""
+    accumulate: int = 1
+    """Cut each device's batch into this many pieces and average their gradients."""
+    tensorboard: bool = False
+    """Also write TensorBoard events (extra: tensorboard)."""
+    prefetch: int = 2
+    """Batches kept ready on the devices."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "epoch", "log_every", "checkpoint_every", "keep", "steps_per_call", "accumulate", "prefetch"):
+            at_least(f"train.{name}", getattr(self, name), 1)
+        at_least("train.sample_every", self.sample_every, 0)
+        at_least("train.devices", self.devices, 0)
+        if self.log_every % self.steps_per_call or self.checkpoint_every % self.steps_per_call:
+            raise ValueError(
+                f"train.log_every ({self.log_every}) and train.checkpoint_every ({self.checkpoint_every}) must be multiples "
+                f"of train.steps_per_call ({self.steps_per_call})"
+            )
+
+
+UNESSENTIAL = ("log_every", "sample_every", "checkpoint_every", "keep", "devices", "steps_per_call", "tensorboard", "prefetch")
+"""Fields of `Train` that may change when a run is resumed: they do not enter its arithmetic."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A system's Config, a task, and how to train the one on the other."""
+
+    system: Any
+    task: Any
+    data: Data = Data()
+    train: Train = Train()

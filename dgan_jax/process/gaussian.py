@@ -1,0 +1,110 @@
+"""Discrete Gaussian diffusion: x_t = signal_t x0 + noise_t n, for the few large steps of a diffusion-GAN.
+
+Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising Diffusion GANs", arXiv 2112.07804.
+
+Time `t` is an integer index in 0 .. T-1 everywhere and names the transition x_{t+1} -> x_t; networks receive that t.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+
+@struct.dataclass
+class Gaussian:
+    """Tables of a chain of T steps. `signal`, `noise`, `step_signal`, `step_noise` are [T+1]; entry 0 is clean data.
+    The posterior's tables are [T]."""
+
+    signal: jax.Array  # x_t = signal[t] x0 + noise[t] n
+    noise: jax.Array
+    step_signal: jax.Array  # x_{t+1} = step_signal[t+1] x_t + step_noise[t+1] n
+    step_noise: jax.Array
+    mean_x0: jax.Array  # E[x_t | x_{t+1}, x0] = mean_x0[t] x0 + mean_x[t] x_{t+1}
+    mean_x: jax.Array
+    log_variance: jax.Array
+
+    @property
+    def steps(self) -> int:
+        return self.mean_x0.shape[0]
+
+
+def vp_betas(steps: int, *, beta_min: float = 0.1, beta_max: float = 20.0, geometric: bool = False) -> np.ndarray:
+    """[T+1] float32 betas of a variance-preserving SDE cut into `steps` pieces; entry 0 (1e-8) stands for clean data.
+
+    Everything is float64 up to the one cast at the end, as in the published schedule.
+    """
+    if steps < 1:
+        raise ValueError(f"a diffusion needs at least 1 step, got {steps}")
+    first = 1e-3
+    s = np.arange(steps + 1, dtype=np.float64) / steps * (1.0 - first) + first
+    if geometric:
+        variance = beta_min * (beta_max / beta_min) ** s
+        if variance.max() >= 1:
+            raise ValueError(
+                f"a geometric schedule needs beta_max below 1 (it is a variance), got beta_max {beta_max}; try 0.999"
+            )
+    else:
+        variance = 1.0 - np.exp(-0.5 * s**2 * (beta_max - beta_min) - s * beta_min)
+    alpha_bar = 1.0 - variance
+    betas = 1.0 - alpha_bar[1:] / alpha_bar[:-1]
+    return np.concatenate([[1e-8], betas]).astype(np.float32)
+
+
+def gaussian(betas: np.ndarray) -> Gaussian:
+    """Tables from [T+1] betas.
+
+    The published code goes on in float32 from here: in float32 sqrt(1 - 1e-8) is exactly 1, so x_0 is noise-free.
+    """
+    one = np.float32(1)
+    betas = np.asarray(betas, np.float32)
+    step_signal = np.sqrt(one - betas)
+    signal = np.cumprod(step_signal, dtype=np.float32)
+    # The posterior's products leave entry 0 out; the forward ones keep it.
+    beta = betas[1:]
+    alpha = one - beta
+    alpha_bar = np.cumprod(alpha, dtype=np.float32)
+    alpha_bar_previous = np.concatenate([[one], alpha_bar[:-1]])
+    variance = beta * (one - alpha_bar_previous) / (one - alpha_bar)
+    tables = Gaussian(
+        signal=signal,
+        noise=np.sqrt(one - signal**2),
+        step_signal=step_signal,
+        step_noise=np.sqrt(betas),
+        mean_x0=beta * np.sqrt(alpha_bar_previous) / (one - alpha_bar),
+        mean_x=(one - alpha_bar_previous) * np.sqrt(alpha) / (one - alpha_bar),
+        log_variance=np.log(np.maximum(variance, np.float32(1e-20))),
+    )
+    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
+
+
+def expand(values: jax.Array, like: jax.Array) -> jax.Array:
+    """[B] -> [B, 1, 1, 1], ready to multiply `like`."""
+    return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
+
+
+def at(table: jax.Array, t: jax.Array, like: jax.Array) -> jax.Array:
+    """The table's entry for each example, ready to multiply `like`."""
+    return expand(jnp.asarray(table)[t], like)
+
+
+def diffuse(process: Gaussian, x0: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+    """x_t ~ q(x_t | x0), t [B] in 0 .. T; t = 0 returns x0."""
+    return at(process.signal, t, x0) * x0 + at(process.noise, t, x0) * noise
+
+
+def diffuse_step(process: Gaussian, x: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+    """x_{t+1} ~ q(x_{t+1} | x_t), t [B] in 0 .. T-1."""
+    return at(process.step_signal, t + 1, x) * x + at(process.step_noise, t + 1, x) * noise
+
+
+def posterior_sample(process: Gaussian, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+    """x_t ~ q(x_t | x_{t+1}, x0) (equation 4). At t = 0 this is x0: the noise is masked."""
+    mean = at(process.mean_x0, t, x0) * x0 + at(process.mean_x, t, x0) * x_next
+    std = jnp.where(t == 0, 0.0, jnp.exp(0.5 * jnp.asarray(process.log_variance)[t]))
+    return mean + expand(std, x0) * noise
+
+
+def noise_of(process: Gaussian, x_t: jax.Array, x0: jax.Array, t: jax.Array) -> jax.Array:
+    """The noise that took x0 to x_t; t [B] in 1 .. T."""
+    return (x_t - at(process.signal, t, x_t) * x0) / at(process.noise, t, x_t)

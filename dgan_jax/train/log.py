@@ -1,0 +1,52 @@
+"""The log of a run: one JSON object a line, and TensorBoard where it is asked for."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; one that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+class Log:
+    """Opened at a step, it forgets what was logged after that step, so a resumed run's log has no repeats."""
+
+    def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
+        path = folder / "log.jsonl"
+        kept = [row for row in read(path) if row["step"] <= step]
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        os.replace(temporary, path)
+        self.file = path.open("a", buffering=1)
+        self.writer = None
+        if tensorboard:
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError as error:
+                raise ValueError(
+                    "train.tensorboard needs tensorboardX; try pip install 'dgan_jax[tensorboard]'"
+                ) from error
+            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        self.file.write(json.dumps({"step": step, **values}) + "\n")
+        if self.writer is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self.writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self.file.close()
+        if self.writer is not None:
+            self.writer.close()

@@ -1,0 +1,43 @@
+"""The state of a training run, and how a stage of it begins."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from dgan_jax.core.parts import Measurement, Stage, System
+
+
+@struct.dataclass
+class TrainState:
+    """All that a step changes. Dictionaries are keyed by player, but `memory` is the objective's own."""
+
+    step: jax.Array  # [] int32, over all stages
+    params: dict[str, Any]
+    ema: dict[str, Any]  # players whose parameters are averaged
+    opt_state: dict[str, Any]  # players with an optimizer in the present stage
+    model_state: dict[str, Any]  # batch statistics, spectral vectors
+    memory: dict[str, Any]
+
+    def variables(self) -> dict[str, Any]:
+        """What `System.restore` takes: averaged parameters where there are any."""
+        return {"params": {**self.params, **self.ema}, "model_state": self.model_state}
+
+
+def initialise(key: jax.Array, system: System, y: Measurement) -> TrainState:
+    """A fresh state at step 0, ready for the first stage. `y` is any measurement of the right shape."""
+    params, model_state = {}, {}
+    for i, (name, player) in enumerate(system.players.items()):
+        variables = dict(player.module.init(jax.random.fold_in(key, i), *player.inputs(y)))
+        params[name] = variables.pop("params", {})
+        model_state[name] = variables
+    ema = {name: jax.tree.map(jnp.copy, params[name]) for name, player in system.players.items() if player.ema}
+    return begin(TrainState(jnp.zeros((), jnp.int32), params, ema, {}, model_state, {}), system.stages[0])
+
+
+def begin(state: TrainState, stage: Stage) -> TrainState:
+    """Hand the weights over to `stage` and start its optimizers and memory anew."""
+    params = stage.begin(state.params)
+    opt_state = {name: optimizer.init(params[name]) for name, optimizer in stage.optimizers.items()}
+    return state.replace(params=params, opt_state=opt_state, memory=stage.objective.memory())

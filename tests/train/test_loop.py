@@ -1,0 +1,122 @@
+"""The loop on a made-up two-stage system: devices, stages, resuming, refusing."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+import two_stage
+
+from dgan_jax.core.experiment import Data, Experiment, Train
+from dgan_jax.tasks.generate import Generate
+from dgan_jax.train import loop
+from dgan_jax.train.log import read
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "images.npz"
+    np.savez(path, image=np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8))
+    return str(path)
+
+
+@pytest.fixture
+def experiment(images):
+    return Experiment(
+        system=two_stage.Config(), task=Generate(), data=Data(name=images, size=8, batch=4, crop="none", validation=0.2),
+        train=Train(steps=8, log_every=2, checkpoint_every=4, sample_every=0, devices=1),
+    )  # fmt: skip
+
+
+def changed(experiment, **values):
+    return dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, **values))
+
+
+def assert_same(ours, theirs, tolerance=0.0):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), ours, theirs)
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step):
+    def observe(progress):
+        if progress.step == step:
+            raise Killed
+
+    return observe
+
+
+def test_stages_hand_over_and_freeze(experiment, tmp_path):
+    half = loop.train(changed(experiment, steps=8), tmp_path / "run")
+    rows = read(tmp_path / "run" / "log.jsonl")
+    assert [row["stage"] for row in rows] == ["encoder", "encoder", "decoder", "decoder"]
+    assert [row["decoder/step"] for row in rows[2:]] == [1, 3], "a stage's losses count their own steps"
+    assert set(half.opt_state) == {"decoder"}
+    assert half.memory == {}
+    assert np.any(half.model_state["encoder"]["batch_stats"]["mean"] != 0)
+    assert np.all(half.model_state["decoder"]["batch_stats"]["mean"] == 0)
+    about = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert about["train"]["steps"] == 8
+
+
+@pytest.mark.parametrize("step", [3, 5, 7])
+def test_a_killed_run_ends_where_an_unbroken_one_does(experiment, tmp_path, step):
+    whole = loop.train(experiment, tmp_path / "whole")
+    with pytest.raises(Killed):
+        loop.train(changed(experiment, checkpoint_every=2), tmp_path / "broken", observe=kill_at(step))
+    resumed = loop.train(changed(experiment, checkpoint_every=2), tmp_path / "broken")
+    assert_same(resumed, whole)
+    strip = lambda run: [{k: v for k, v in row.items() if k != "steps_per_second"} for row in read(tmp_path / run / "log.jsonl")]
+    assert strip("broken") == strip("whole")
+
+
+def test_two_devices_and_scanned_steps_end_where_one_device_does(experiment, tmp_path):
+    one = loop.train(experiment, tmp_path / "one")
+    two = loop.train(changed(experiment, devices=2), tmp_path / "two")
+    assert_same(two, one, 1e-5)
+    scanned = loop.train(changed(experiment, steps_per_call=2), tmp_path / "scanned")
+    assert_same(scanned, one, 1e-5)
+    both = loop.train(changed(experiment, steps_per_call=2, devices=2), tmp_path / "both")
+    assert_same(both, one, 1e-5)
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(experiment, tmp_path):
+    # The second stage alone: batch statistics of the first are, as everywhere, those of a piece.
+    plain, pieces = (
+        loop.train(changed(experiment, steps=1, accumulate=a, log_every=1), tmp_path / str(a)) for a in (1, 2)
+    )
+    assert_same(pieces.params, plain.params, 1e-5)
+
+
+def test_a_run_resumes_on_another_number_of_devices(experiment, tmp_path):
+    whole = loop.train(experiment, tmp_path / "whole")
+    with pytest.raises(Killed):
+        loop.train(experiment, tmp_path / "broken", observe=kill_at(6))
+    assert_same(loop.train(changed(experiment, devices=2), tmp_path / "broken"), whole, 1e-5)
+
+
+def test_another_config_in_the_same_folder_is_refused(experiment, tmp_path):
+    loop.train(changed(experiment, steps=2, checkpoint_every=2), tmp_path)
+    with pytest.raises(ValueError, match=r"another config: train.steps \(there 2, here 8\)"):
+        loop.train(experiment, tmp_path)
+
+
+def test_a_folder_with_other_things_in_it_is_refused(experiment, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ValueError, match="holds no run"):
+        loop.train(experiment, tmp_path)
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(experiment, tmp_path):
+    odd = dataclasses.replace(changed(experiment, devices=2), data=dataclasses.replace(experiment.data, batch=5))
+    with pytest.raises(ValueError, match=r"5 cannot be divided over 2 devices; try --data.batch 4"):
+        loop.train(odd, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_log_cut_short_by_a_kill_is_read_up_to_the_cut(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    assert read(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
