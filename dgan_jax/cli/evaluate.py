@@ -1,0 +1,58 @@
+"""Measure a run or a classical system on held-out images."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Damage held-out images, restore them, and report figures with their protocol in the name."""
+
+    targets: tyro.conf.Positional[tuple[str, ...]]
+    """Folders of training runs, or names of classical systems; all get the same images and the same damage."""
+    data: str | None = None
+    """bundled, a folder, a .npz, .npy or .tar file, or tfds:NAME; default: the run's own."""
+    split: str | None = None
+    """train, validation or test; default: validation of the run's own data, test (all images) of other data."""
+    task: str | None = None
+    """Default: the run's own."""
+    hole: str | None = None
+    """Hole sampler; default: the run's own."""
+    size: int | None = None
+    """Side of the centre crop; default: the run's own."""
+    limit: int = 200
+    """Images at most; 0 is all."""
+    batch: int = 16
+    metrics: tuple[str, ...] = ()
+    """Default: psnr_hole, psnr_rgb, ssim_rgb_gauss."""
+    seed: int = 0
+    crop: Literal["centre", "tiles"] = "centre"
+    """centre: one crop per image; tiles: all pieces of that size."""
+    samples: int = 1
+    """Restorations by each run, a row each."""
+    fill: bool = False
+    """Add a row for the cheap fill that the networks start from."""
+    out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder for metrics.json, images.csv and picture.png."""
+
+
+def main(arguments: list[str]) -> int:
+    options = tyro.cli(Options, args=arguments, prog="dgan evaluate")
+    from dgan_jax import api
+    from dgan_jax.cli.screen import console, counting, table
+
+    with counting("evaluating", None) as count:
+        report = api.evaluate(
+            options.targets, data=options.data, split=options.split, task=options.task, hole=options.hole, size=options.size,
+            limit=options.limit, batch=options.batch, metrics=options.metrics, seed=options.seed, crop=options.crop,
+            samples=options.samples, fill=options.fill, each=count,
+        )  # fmt: skip
+    table(report.title, ["system", *report.metrics, "ms per image"], report.table(), left=1)
+    if options.out:
+        folder = Path(options.out)
+        report.write(folder)
+        console.print(f"written: {folder}/metrics.json, images.csv, picture.png")
+    return 0

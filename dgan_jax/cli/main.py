@@ -1,0 +1,59 @@
+"""The command `dgan`: one file a verb, found by file name; each has `main(arguments) -> exit code`."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from dgan_jax.cli import environment
+from dgan_jax.core.names import unknown
+
+NOT_VERBS = ("main", "environment", "screen")
+BAD_INPUT, STOPPED, INTERRUPTED = 2, 75, 130
+
+
+def verbs() -> list[str]:
+    package = importlib.import_module("dgan_jax.cli")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in NOT_VERBS)
+
+
+def usage() -> str:
+    lines = ["usage: dgan VERB ...", "", "Image restoration with diffusion-GANs in JAX.", "", "verbs:"]
+    for name in verbs():
+        text = importlib.import_module(f"dgan_jax.cli.{name}").__doc__ or ""
+        lines.append(f"  {name:<11} {text.strip().splitlines()[0]}")
+    return "\n".join([*lines, "", "dgan VERB --help tells more. Start with: dgan quickstart"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb. Exit codes: 0 done, 2 bad input (one sentence on stderr), 75 stopped by a signal and resumable."""
+    environment.prepare()
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        from dgan_jax import __version__
+
+        print(__version__)
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    try:
+        if verb not in verbs():
+            raise unknown("verb", verb, verbs())
+        from dgan_jax.train.loop import Stopped
+
+        try:
+            return importlib.import_module(f"dgan_jax.cli.{verb}").main(rest)
+        except Stopped as stopped:
+            print(f"dgan {verb}: {stopped}; run the same command again to go on", file=sys.stderr)
+            return STOPPED
+    except ValueError as error:
+        print(f"dgan {verb}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Sources made of image files: a folder, a tar, and the photographs that come with scikit-image."""
+
+import importlib.util
+import io
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dgan_jax.data import images
+from dgan_jax.data.store import MEMORY, Source, attempt, collect, select, warn_skipped
+
+CHECKED = 100_000
+"""Up to so many files are opened (header only) at the start; of more, each is seen when its turn comes."""
+
+BUNDLED = {
+    "train": (
+        "astronaut.png", "brick.png", "coffee.png", "grass.png", "gravel.png",
+        "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg",
+    ),
+    "validation": ("camera.png", "chelsea.png", "coins.png"),
+}  # fmt: skip
+
+
+def open_bundled(split: str, *, channels: int = 3, resize: int | None = None, workers: int | None = None) -> Source:
+    """The photographs inside the installed scikit-image package: 8 to train on, 3 kept for validation and test.
+
+    train: astronaut 512x512, coffee 400x600, motorcycle_left and _right 500x741 (a stereo pair, hence on one side),
+    rocket 427x640, and in grey brick, grass, gravel 512x512. validation: chelsea 300x451, and in grey camera 512x512,
+    coins 303x384. Drawings, masks, pages of text, microscopy and astronomy that also ship there are left out.
+    """
+    found = importlib.util.find_spec("skimage")
+    if found is None or found.origin is None:
+        raise ValueError("data 'bundled' are scikit-image's photographs; install it: pip install scikit-image")
+    root = Path(found.origin).parent / "data"
+    members = BUNDLED["train" if split == "train" else "validation"]
+    return _files("bundled", [root / member for member in members], None, 0, channels, resize, MEMORY, workers)
+
+
+def open_folder(
+    path: Path, split: str, *, validation: float = 0.0, labels: bool = False, channels: int = 3,
+    resize: int | None = None, memory: int = MEMORY, workers: int | None = None,
+) -> Source:  # fmt: skip
+    """All images below a folder, sorted by relative path.
+
+    A file that is no image is left out at the start with a warning. One that turns out damaged when decoded is left out
+    too if the folder fits in `memory` (everything is decoded at the start), else replaced by the next file each time.
+    labels: the sub-folders of `path` are the classes, in sorted order.
+    """
+    paths = images.find_images(path)
+    if not paths:
+        known = " ".join(sorted(images.EXTENSIONS))
+        raise ValueError(f"no images in folder {path} or below; looked for files ending in {known}")
+    members = [file.relative_to(path) for file in paths]
+    chosen = select([member.as_posix() for member in members], split, validation, f"folder {path}")
+    numbers, classes = folder_labels(path, members) if labels else (None, ())
+    labelled = None if numbers is None else [numbers[i] for i in chosen]
+    what = f"folder {path}"
+    return _files(what, [paths[i] for i in chosen], labelled, len(classes), channels, resize, memory, workers)
+
+
+def folder_labels(root: PurePath, members: Sequence[PurePath]) -> tuple[list[int], list[str]]:
+    """The label of each relative path by its first folder, and the sorted names of the classes."""
+    loose = [member for member in members if len(member.parts) < 2]
+    if loose:
+        raise ValueError(
+            f"labels were asked for, but {root / loose[0]} lies in no class folder; put images into {root}/CLASS/"
+        )
+    classes = sorted({member.parts[0] for member in members})
+    number = {name: i for i, name in enumerate(classes)}
+    return [number[member.parts[0]] for member in members], classes
+
+
+def open_tar(
+    path: Path, split: str, *, validation: float = 0.0, labels: bool = False, channels: int = 3,
+    resize: int | None = None, memory: int = MEMORY, workers: int | None = None,
+) -> Source:  # fmt: skip
+    """The image files in an uncompressed tar, in name order; otherwise as a folder."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            entries = sorted(
+                (m.name, m.offset_data, m.size) for m in tar.getmembers() if m.isfile() and _is_image(m.name)
+            )
+    except (tarfile.TarError, OSError) as error:
+        raise ValueError(
+            f"{path} is not an uncompressed tar of images ({error}); unpack it and name the folder"
+        ) from error
+    if not entries:
+        raise ValueError(f"no images in {path}; looked for members ending in {' '.join(sorted(images.EXTENSIONS))}")
+    members = [PurePosixPath(name) for name, _, _ in entries]
+    chosen = select([str(member) for member in members], split, validation, str(path))
+    numbers, classes = folder_labels(PurePosixPath(path.name), members) if labels else (None, ())
+    names = [f"{path}:{entries[i][0]}" for i in chosen]
+
+    def stream(i: int) -> io.BytesIO:
+        _, offset, size = entries[chosen[i]]
+        with path.open("rb") as file:
+            file.seek(offset)
+            return io.BytesIO(file.read(size))
+
+    labelled = None if numbers is None else [numbers[i] for i in chosen]
+    return encoded(str(path), names, stream, labelled, len(classes), channels, resize, memory, workers)
+
+
+def encoded(
+    what: str, names: Sequence[str], stream: Callable, labels: Sequence[int] | None, classes: int,
+    channels: int, resize: int | None, memory: int, workers: int | None, small: bool = False,
+) -> Source:  # fmt: skip
+    """A source of encoded images; stream: number -> the bytes of a file, as a binary file.
+
+    small: known to fit in memory, so that headers need not be read first.
+    """
+
+    def decode(i: int) -> tuple[np.ndarray, int]:
+        with stream(i) as file:
+            image = images.decode_image(file, names[i], channels=channels)
+        return images.resize_short(image, resize) if resize else image, 0 if labels is None else labels[i]
+
+    def size(i: int) -> tuple[int, int]:
+        with stream(i) as file:
+            height, width = images.encoded_size(file, names[i])
+        return images.resized(height, width, resize) if resize else (height, width)
+
+    options: dict[str, Any] = {"channels": channels, "classes": classes, "workers": workers}
+    if small or len(names) > CHECKED:
+        return collect(what, len(names), decode, names.__getitem__, hold=small, **options)
+    good, sizes, errors = attempt(size, range(len(names)), workers)
+    if not good:
+        raise ValueError(f"{what}: none of {len(names)} images can be read; first: {errors[0]}")
+    warn_skipped(what, len(names), errors)
+    shapes = np.array(sizes)
+    hold = int(np.prod(shapes, axis=1).sum()) * channels <= memory
+    return collect(
+        what, len(good), lambda i: decode(good[i]), lambda i: names[good[i]],
+        sizes=shapes, hold=hold, skipped=len(errors), **options,
+    )  # fmt: skip
+
+
+def _files(what, paths, labels, classes, channels, resize, memory, workers) -> Source:
+    def stream(i: int):
+        try:
+            return paths[i].open("rb")
+        except OSError as error:
+            raise ValueError(f"{paths[i]} cannot be read ({error.strerror or error})") from error
+
+    return encoded(what, [str(p) for p in paths], stream, labels, classes, channels, resize, memory, workers)
+
+
+def _is_image(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in images.EXTENSIONS and not any(
+        part.startswith(".") for part in path.parts if part != "."
+    )

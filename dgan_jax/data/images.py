@@ -1,0 +1,253 @@
+"""Image files to uint8 arrays and back.
+
+Whatever a file holds (palettes, alpha, CMYK, 16 bits, EXIF rotation, several frames) comes out as one uint8 image in
+sRGB. Whatever is wrong with it comes out as a ValueError of one sentence that names the file.
+"""
+
+import functools
+import io
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from dgan_jax.core import names
+
+EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff", ".bmp", ".gif", ".tga"}
+    | {".ppm", ".pgm", ".pbm", ".pnm"}
+)
+MEGAPIXELS = 100.0
+POLARITIES = ("auto", "white-hole", "white-keep")
+
+_PILLOW_LIMIT = threading.Lock()
+
+
+def find_images(folder: str | Path) -> list[Path]:
+    """Every file below `folder` with an image's extension, sorted by relative path; hidden ones are ignored."""
+    found, visited = [], set()
+    for root, folders, files in os.walk(os.fspath(folder), followlinks=True):
+        real = os.path.realpath(root)
+        folders[:] = [] if real in visited else [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
+        if real not in visited:
+            found += [Path(root, f) for f in files if not f.startswith(".") and Path(f).suffix.lower() in EXTENSIONS]
+        visited.add(real)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float = MEGAPIXELS) -> np.ndarray:
+    """An image file -> uint8 [H, W, channels], RGB (3) or grey (1).
+
+    Alpha is composited on white, EXIF rotation is applied, of an animation the first frame is taken, an embedded colour
+    profile is converted to sRGB. Files of more than `megapixels` are refused before they are decoded.
+    """
+    with _opened(path) as stream:
+        return decode_image(stream, str(path), channels=channels, megapixels=megapixels)
+
+
+def decode_image(data: bytes | BinaryIO, name: str, *, channels: int = 3, megapixels: float = MEGAPIXELS) -> np.ndarray:
+    """As `read_image`, from the bytes of a file; `name` is what errors call it."""
+    _check_channels(channels)
+    with _parsed(data, name, megapixels) as image:
+        try:
+            image = ImageOps.exif_transpose(image)
+            pixels = np.asarray(_flatten(image, "white").convert("L" if channels == 1 else "RGB"))
+        except Exception as error:  # Pillow raises whatever a broken file makes it stumble over
+            raise _broken(name, error) from error
+    return np.array(pixels.reshape(*pixels.shape[:2], channels))
+
+
+def image_size(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
+    """(height, width) after EXIF rotation, from the header alone."""
+    with _opened(path) as stream:
+        return encoded_size(stream, str(path), megapixels=megapixels)
+
+
+def encoded_size(data: bytes | BinaryIO, name: str, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
+    """As `image_size`, from the bytes of a file."""
+    with _parsed(data, name, megapixels) as image:
+        # Pillow gives the size of a TIFF as it will be after rotation, that of every other file as it is stored.
+        turned = image.format != "TIFF" and orientation(image) >= 5
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a file whose pixels are not decoded yet; 1 = upright, 5 and more = height is width."""
+    # For a PNG without EXIF in front of the pixels, `getexif` would decode everything in search of it.
+    exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
+    return exif.get(0x0112, 1)
+
+
+def read_mask(path: str | os.PathLike, polarity: str = "auto", *, megapixels: float = MEGAPIXELS) -> np.ndarray:
+    """A mask file -> hole [H, W, 1] float32, 1 = missing pixel.
+
+    polarity: "white-hole" (white = missing) or "white-keep" (white = known). "auto" is "white-hole": nothing in a mask
+    tells reliably which is meant. Brightness is cut at one half; transparent counts as black. A file whose brightest
+    value is 1 of 255 is taken for a 0/1 label map.
+    """
+    if polarity not in POLARITIES:
+        raise names.unknown("mask polarity", polarity, POLARITIES)
+    with _opened(path) as stream, _parsed(stream, str(path), megapixels) as image:
+        try:
+            grey = np.asarray(_flatten(ImageOps.exif_transpose(image), "black").convert("L"))
+        except Exception as error:
+            raise _broken(str(path), error) from error
+    white = grey >= (1 if grey.max() == 1 else 128)
+    return (white != (polarity == "white-keep")).astype(np.float32)[..., None]
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray, *, quality: int = 95) -> None:
+    """uint8 [H, W], [H, W, 1] or [H, W, 3] -> a file whose format follows from its extension.
+
+    The file appears complete or not at all. `quality` is for JPEG, WebP and AVIF. Missing folders are made.
+    """
+    path, image = Path(path), np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+        raise ValueError(f"an image to write must be uint8 [H, W, 1 or 3], got {image.dtype} {list(image.shape)}")
+    format = Image.registered_extensions().get(path.suffix.lower())
+    if path.suffix.lower() not in EXTENSIONS or format not in Image.SAVE:
+        raise ValueError(f"cannot write {path}: unknown image extension {path.suffix!r}; try .png, .jpg or .webp")
+    picture = Image.fromarray(image.squeeze(2) if image.shape[2:] == (1,) else image)
+    encoded = io.BytesIO()
+    picture.save(encoded, format, **({"quality": quality} if format in ("JPEG", "WEBP", "AVIF") else {}))
+    # In the same folder, because os.replace is atomic only within one file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(encoded.getbuffer())
+        os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        raise ValueError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+
+
+def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """uint8 [H, W, 1 or 3] -> [H, W, channels]: grey is repeated, RGB becomes its ITU-R 601 luma."""
+    _check_channels(channels)
+    if image.shape[-1] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=-1)
+    return np.asarray(Image.fromarray(image).convert("L"))[..., None]
+
+
+def resize_short(image: np.ndarray, short: int) -> np.ndarray:
+    """uint8 [H, W, C] -> the same picture with its shorter side `short` pixels long (Lanczos, antialiased)."""
+    height, width = resized(image.shape[0], image.shape[1], short)
+    if (height, width) == image.shape[:2]:
+        return image
+    picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+    pixels = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    return pixels.reshape(height, width, image.shape[-1])
+
+
+def resized(height: int, width: int, short: int) -> tuple[int, int]:
+    """The size that `resize_short` gives to an image of this size."""
+    scale = short / min(height, width)
+    return max(short, round(height * scale)), max(short, round(width * scale))
+
+
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    """Any mode -> a mode of 8 bits a channel without alpha, in sRGB."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(np.asarray(image), image.mode))
+    if image.has_transparency_data:
+        image = _to_srgb(image.convert("RGBA"), image.info)
+        return Image.alpha_composite(Image.new("RGBA", image.size, background), image)
+    return _to_srgb(image, image.info)
+
+
+def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:
+    """Grey of 16 bits (I;16), of unknown range (I) or of floats (F) -> uint8.
+
+    The range of the last two is the smallest of 1 (F only), 255 and 65535 that holds the largest value.
+    """
+    values = np.nan_to_num(values.astype(np.float64))
+    ranges = (65535.0,) if mode.startswith("I;16") else (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
+    full = next((r for r in ranges if values.max() <= r), 65535.0)
+    return np.round(np.clip(values / full, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _to_srgb(image: Image.Image, info: dict) -> Image.Image:
+    if image.mode == "LAB":  # Pillow itself cannot convert it
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return cast(Image.Image, ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB"))
+    profile = info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
+        return image
+    transform = _transform(profile, image.mode)
+    return image if transform is None else cast(Image.Image, ImageCms.applyTransform(image, transform))
+
+
+@functools.lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """To sRGB, or None where the profile is sRGB already, is broken, or does not belong to the mode."""
+    try:
+        source = ImageCms.getOpenProfile(io.BytesIO(profile))
+        if "srgb" in (ImageCms.getProfileDescription(source) or "").lower():
+            return None
+        target = "RGBA" if mode == "RGBA" else "RGB"
+        # Without its one-pixel cache a transform may be used by several threads.
+        flags = ImageCms.Flags.NOCACHE
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target, flags=flags)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder, wanted an image file; name one file in it")
+        stream = path.open("rb")
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist, wanted an image file; check the spelling") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    with stream:
+        yield stream
+
+
+@contextmanager
+def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Image.Image]:
+    """Header only. Pillow's own limit on pixels, which is global and warns below ours, gives way to ours."""
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        with _PILLOW_LIMIT:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                image = Image.open(stream)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+    except Exception as error:
+        stream.seek(0)
+        if not stream.read(1):
+            raise ValueError(f"{name} is empty (0 bytes), wanted an image; copy the file again") from error
+        raise ValueError(f"{name} is not an image of a known format, whatever its name; try PNG or JPEG") from error
+    with image:
+        if image.width * image.height > megapixels * 1e6:
+            raise ValueError(
+                f"{name} has {image.width}x{image.height} pixels, more than the limit of {megapixels:g} megapixels; "
+                "raise `megapixels` if the file is trusted"
+            )
+        yield image
+
+
+def _broken(name: str, error: Exception) -> ValueError:
+    return ValueError(f"{name} is damaged or cut off and cannot be decoded ({error}); copy or download it again")
+
+
+def _check_channels(channels: int) -> None:
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # the folder itself may be unusable, and that is what is being reported
+        path.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""Grids of images with captions, for people to look at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from dgan_jax.data.images import write_image
+
+GAP = 4
+INK, PAPER = (30, 30, 30), (255, 255, 255)
+
+
+def colour(image: np.ndarray, side: int) -> Image.Image:
+    """uint8 [H, W, C] -> a picture about `side` pixels high, enlarged by whole pixels so that none is invented."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
+    factor = max(1, side // picture.height)
+    return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], *, title: str = "", side: int = 160
+) -> np.ndarray:
+    """Rows of uint8 images [H, W, C] under one caption per column -> one uint8 picture."""
+    cells = [[colour(np.asarray(image), side) for image in row] for row in rows]
+    width = max(cell.width for row in cells for cell in row)
+    heights = [max(cell.height for cell in row) for row in cells]
+    font = ImageFont.load_default(max(11, min(16, width // 9)))
+    lines = [caption.split("\n") for caption in captions]
+    line = font.size + 4
+    head = line * max(len(one) for one in lines) + GAP + (line + GAP if title else 0)
+    sheet = Image.new(
+        "RGB", (GAP + (width + GAP) * len(captions), head + GAP + sum(heights) + GAP * len(heights)), PAPER
+    )
+    pen = ImageDraw.Draw(sheet)
+    if title:
+        pen.text((GAP, GAP), title, fill=INK, font=font)
+    for column, one in enumerate(lines):
+        for i, text in enumerate(one):
+            top = head - line * (len(one) - i)
+            pen.text((GAP + column * (width + GAP) + width // 2, top), text, fill=INK, font=font, anchor="mt")
+    top = head + GAP
+    for row, height in zip(cells, heights, strict=True):
+        for column, cell in enumerate(row):
+            sheet.paste(cell, (GAP + column * (width + GAP), top))
+        top += height + GAP
+    return np.asarray(sheet)
+
+
+def damaged(image: np.ndarray, hole: np.ndarray | None) -> np.ndarray:
+    """uint8 image with the hole in flat grey, as a user sees it."""
+    if hole is None:
+        return image
+    return np.where(np.asarray(hole) > 0, np.uint8(128), image)
+
+
+def write_grid(
+    path: Path, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], *, title: str = "", side: int = 160
+) -> None:
+    """`grid` as a file."""
+    write_image(path, grid(rows, captions, title=title, side=side))

@@ -1,0 +1,298 @@
+"""Batches as a pure function of (seed, step), and the change of range between uint8 and [-1, 1].
+
+Nothing here has a state that a checkpoint must hold: batch number 1000 of a run that was stopped is batch number 1000.
+"""
+
+import functools
+import itertools
+import queue
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dgan_jax.core import names
+from dgan_jax.data.store import Source
+
+CROPS = ("random", "centre", "none")
+TOO_SMALL = 0.1
+"""Up to this share of images may be smaller than the crop; they are left out."""
+
+# What a stream of random words is for; part of its seed.
+_ORDER, _AUGMENT = 0, 1
+
+
+def to_unit(image: jax.Array) -> jax.Array:
+    """uint8 0..255 -> float32 in [-1, 1]."""
+    return jnp.asarray(image).astype(jnp.float32) / 127.5 - 1.0
+
+
+def to_bytes(image: jax.Array) -> jax.Array:
+    """[-1, 1] -> uint8 0..255, rounded, what lies outside cut off; undoes `to_unit` exactly."""
+    return jnp.clip(jnp.round((image + 1.0) * 127.5), 0.0, 255.0).astype(jnp.uint8)
+
+
+class Batches:
+    """batches[step] -> {"image": uint8 [local batch, H, W, C]} and, where there are labels, "label" int32.
+
+    Position p = step * batch + i of the endless stream is image permutation(seed, epoch)[p % n] of epoch p // n; an
+    image that is too small for the crop gives its place to the next that is not, whether that is known beforehand or
+    not. Crops and flips are drawn from (seed, step) for the whole batch; `process` = (index, count) takes its
+    contiguous part of it, so that the parts of all processes together are the batch of one.
+
+    size: height = width, or (height, width). crop: "random", "centre", or "none" where all images have that size
+    already. `epoch` is the number of steps in which every image is seen about once, `skipped` counts images that cannot
+    be used.
+    """
+
+    def __init__(
+        self, source: Source, batch: int, size: int | tuple[int, int], seed: int = 0, *,
+        flip: bool = True, crop: str = "random", process: tuple[int, int] = (0, 1),
+    ):  # fmt: skip
+        number, count = process
+        if batch < 1 or not 0 <= number < count:
+            raise ValueError(
+                f"batch must be at least 1 and process (index, count) with index < count, got {batch}, {process}"
+            )
+        if batch % count:
+            raise ValueError(
+                f"a batch of {batch} cannot be divided among {count} processes; make it a multiple of {count}"
+            )
+        if seed < 0:
+            raise ValueError(f"seed must not be negative, got {seed}")
+        self.source, self.batch, self.seed, self.flip, self.crop = source, batch, seed, flip, crop
+        self.size = _pair(size)
+        good = usable(source, self.size, crop)
+        self._small = len(source) - len(good)
+        # [n]: the image itself or the next usable one.
+        self._stand_in = good[np.searchsorted(good, np.arange(len(source))) % len(good)]
+        self._local = slice(number * batch // count, (number + 1) * batch // count)
+        self._order = functools.lru_cache(maxsize=2)(self._permutation)
+
+    @property
+    def epoch(self) -> int:
+        return max(1, len(self.source) // self.batch)
+
+    @property
+    def skipped(self) -> int:
+        return self.source.skipped + self._small
+
+    def __getitem__(self, step: int) -> dict[str, np.ndarray]:
+        if step < 0:
+            raise IndexError(f"steps count from 0, got {step}")
+        index = self.index(step)[self._local]
+        words = _words(self.batch * 3, self.seed, _AUGMENT, step).reshape(-1, 3)[self._local]
+        images, labels = gather(self.source, index, self.size, self.crop)
+        # 53 bits, as a double in [0, 1) has.
+        places = (words[:, :2] >> np.uint64(11)) * 2.0**-53 if self.crop == "random" else None
+        flips = (words[:, 2] & np.uint64(1)).astype(bool) if self.flip else None
+        image = cut(images, self.size, places, flips)
+        return {"image": image} if labels is None else {"image": image, "label": labels}
+
+    def index(self, step: int) -> np.ndarray:
+        """[batch] numbers of the images in the whole batch of `step`."""
+        count = len(self.source)
+        epochs, places = np.divmod(step * self.batch + np.arange(self.batch), count)
+        return np.concatenate([self._order(int(e))[places[epochs == e]] for e in np.unique(epochs)])
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        # Sorting raw words, because numpy may change its own `permutation`, but not the words of a bit generator.
+        return self._stand_in[np.argsort(_words(len(self.source), self.seed, _ORDER, epoch), kind="stable")]
+
+
+def evaluation(
+    source: Source, size: int | tuple[int, int] | None = None, *, batch: int = 32, crop: str = "centre",
+    limit: int | None = None,
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:  # fmt: skip
+    """(numbers of the images, batch): every image once, in order, at most `limit` of them; the last batch is shorter.
+
+    Images known to be too small are left out. With crop="none" images keep their sizes and come one at a time; `size`
+    is then ignored and may be None.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1 image or None, got {limit}")
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, got {batch}")
+    if crop == "none":
+        batch, shape, numbers = 1, None, np.arange(len(source))
+    elif size is None:
+        raise ValueError("evaluation needs a size, or crop='none' to keep the sizes of the images")
+    else:
+        shape = _pair(size)
+        numbers = usable(source, shape, crop)
+    return _in_order(source, numbers[:limit], batch, shape, crop)
+
+
+def _in_order(source, numbers, batch, shape, crop):
+    for first in range(0, len(numbers), batch):
+        index = numbers[first : first + batch]
+        if shape is None:
+            images, labels = source.gather(index)
+            image = np.stack(images)
+        else:
+            images, labels = gather(source, index, shape, crop, replace=False)
+            image = cut(images, shape)
+        yield index, {"image": image} if labels is None else {"image": image, "label": labels}
+
+
+def prefetch(
+    batches: Any, start_step: int = 0, depth: int = 2, put: Callable[[Any], Any] = lambda batch: batch
+) -> "Prefetch":
+    """put(batches[start_step]), put(batches[start_step + 1]), ... made by a thread that keeps `depth` of them ready.
+
+    What the thread raises is raised here. The thread ends with `close()`, with the `with` block, when the iterator is
+    dropped, and before the interpreter does.
+    """
+    if depth < 1:
+        raise ValueError(f"prefetch depth must be at least 1, got {depth}")
+    return Prefetch(batches, start_step, depth, put)
+
+
+class Prefetch:
+    """An endless iterator; see `prefetch`. The thread holds no reference to it, so that dropping it closes it."""
+
+    def __init__(self, batches, start_step, depth, put):
+        self._ready: queue.Queue = queue.Queue(depth)
+        self._stop = threading.Event()
+        arguments = (batches, start_step, put, self._ready, self._stop)
+        thread = threading.Thread(target=_fill, args=arguments, name="prefetch", daemon=True)
+        self._end = weakref.finalize(self, _end, self._stop, thread)
+        thread.start()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._stop.is_set():
+            raise StopIteration
+        batch, error = self._ready.get()
+        if error is None:
+            return batch
+        self.close()
+        raise error
+
+    def close(self) -> None:
+        self._end()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def _end(stop: threading.Event, thread: threading.Thread) -> None:
+    stop.set()
+    thread.join(timeout=10.0)
+
+
+def _fill(batches, start_step, put, ready, stop) -> None:
+    for step in itertools.count(start_step):
+        item: tuple[Any, BaseException | None]
+        try:
+            item = (put(batches[step]), None)
+        except BaseException as error:  # handed to the consumer, whatever it is
+            item = (None, error)
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.05)
+                break
+            except queue.Full:
+                continue
+        if stop.is_set() or item[1] is not None:
+            return
+
+
+def usable(source: Source, size: tuple[int, int], crop: str) -> np.ndarray:
+    """The numbers of the images that a crop of this size can be taken from.
+
+    A few that are too small are left out with a warning; more than one in ten is a ValueError. Without known sizes all
+    are kept, and `gather` looks when they are decoded.
+    """
+    if crop not in CROPS:
+        raise names.unknown("crop", crop, CROPS)
+    if source.sizes is None:
+        return np.arange(len(source))
+    good = np.all(source.sizes >= size, axis=1)
+    if crop == "none" and not np.all(source.sizes == size):
+        i = int(np.argmin(np.all(source.sizes == size, axis=1)))
+        raise ValueError(
+            _misfit(source, i, source.sizes[i], size) + "; crop='none' wants one size: try 'centre' or 'random'"
+        )
+    small = np.flatnonzero(~good)
+    if len(small):
+        i = int(small[np.argmin(source.sizes[small].min(axis=1))])
+        what = _misfit(source, i, source.sizes[i], size)
+        if len(small) > TOO_SMALL * len(source):
+            raise ValueError(f"{what}, and so are {len(small)} of {len(source)}; {_advice(size)}")
+        warnings.warn(
+            f"{len(small)} of {len(source)} images are smaller than the crop and left out: {what}", stacklevel=3
+        )
+    return np.flatnonzero(good)
+
+
+def gather(source: Source, index: np.ndarray, size: tuple[int, int], crop: str, *, replace: bool = True):
+    """`source.gather`; an image that only now turns out too small is replaced by the next that is not."""
+    images, labels = source.gather(index)
+    if source.in_memory:  # sizes are known, and nothing else takes an image's place
+        return images, labels
+    images = list(images)
+    for i, image in enumerate(images):
+        if crop == "none" and image.shape[:2] != size:
+            raise ValueError(_misfit(source, index[i], image.shape[:2], size) + "; try crop 'centre' or 'random'")
+        number, tries = int(index[i]), 0
+        while min(images[i].shape[0] - size[0], images[i].shape[1] - size[1]) < 0:
+            if not replace or tries == min(100, len(source)):
+                what = _misfit(source, index[i], image.shape[:2], size)
+                raise ValueError(f"{what}{', and those after it too' if replace else ''}; {_advice(size)}")
+            number, tries = (number + 1) % len(source), tries + 1
+            (images[i],), label = source.gather(np.array([number]))
+            if labels is not None and label is not None:
+                labels[i] = label[0]
+    return images, labels
+
+
+def cut(
+    images: Sequence[np.ndarray],
+    size: tuple[int, int],
+    places: np.ndarray | None = None,
+    flips: np.ndarray | None = None,
+) -> np.ndarray:
+    """Crops of n images -> uint8 [n, *size, C].
+
+    places: [n, 2] in [0, 1), from the top left to the bottom right corner, or None for the centre; flips: [n] bool.
+    """
+    height, width = size
+    spare = np.array([image.shape[:2] for image in images]) - size
+    corners = spare // 2 if places is None else np.floor(places * (spare + 1)).astype(int)
+    flips = np.zeros(len(images), bool) if flips is None else flips
+    out = np.empty((len(images), height, width, images[0].shape[-1]), np.uint8)
+    for target, image, (top, left), flip in zip(out, images, corners.tolist(), flips.tolist(), strict=True):
+        crop = image[top : top + height, left : left + width]
+        target[...] = crop[:, ::-1] if flip else crop
+    return out
+
+
+def _words(count: int, *seed: int) -> np.ndarray:
+    """[count] random uint64 that depend on `seed` alone, in every version of numpy."""
+    return np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int | np.integer) else size
+    if min(height, width) < 1:
+        raise ValueError(f"the crop must be at least 1 pixel, got {height}x{width}")
+    return int(height), int(width)
+
+
+def _misfit(source: Source, number: int, found, size: tuple[int, int]) -> str:
+    return f"{source.name(int(number))} is {found[0]}x{found[1]} (height x width), wanted {size[0]}x{size[1]}"
+
+
+def _advice(size: tuple[int, int]) -> str:
+    return f"try a smaller data.size, or enlarge with resize={max(size)} (shorter side)"

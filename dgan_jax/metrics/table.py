@@ -1,0 +1,73 @@
+"""Metrics by name. The name carries the protocol, since the same two images have five PSNRs and six SSIMs.
+
+Every function is pure: (restored, original, hole or None) -> [B], on float images [B, H, W, C] in [0, 1] that
+`planes.eight_bit` has put on the 8-bit grid. A set's figure is the mean over its images.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+
+from dgan_jax.core.names import lookup
+from dgan_jax.metrics import psnr, ssim
+
+Score = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
+
+
+class Metric(NamedTuple):
+    """A figure of merit; `protocol` is the sentence that goes under a table."""
+
+    function: Score
+    unit: str
+    higher_is_better: bool
+    protocol: str
+
+
+def whole(function: Callable[..., jax.Array], **options: object) -> Score:
+    """A metric of the whole image, which does not look at the hole."""
+    score = partial(function, **options)
+    return lambda restored, original, hole: score(restored, original)
+
+
+def decibels(function: Score, protocol: str) -> Metric:
+    return Metric(function, "dB", True, f"PSNR {protocol}, peak 255, 8-bit images; identical images give infinity.")
+
+
+def likeness(function: Score, protocol: str) -> Metric:
+    return Metric(function, "", True, f"SSIM {protocol}, K1 0.01, K2 0.03, 8-bit images; 1 is identical.")
+
+
+GAUSS = "Gaussian window 11 with sigma 1.5, population covariance"
+
+METRICS: dict[str, Metric] = {
+    "psnr_rgb": decibels(whole(psnr.psnr), "of all pixels and channels"),
+    "psnr_hole": decibels(psnr.psnr_hole, "of the missing pixels only, all channels"),
+    "ssim_rgb_gauss": likeness(whole(ssim.ssim), f"per channel, {GAUSS}, windows inside the image (Wang 2004)"),
+    "ssim_rgb_uniform7": likeness(
+        whole(ssim.ssim, window=ssim.UNIFORM7), "per channel, 7x7 box, sample covariance, windows inside the image"
+    ),
+    "ssim_rgb_zero": likeness(whole(ssim.ssim, pad=ssim.zeros), f"per channel, {GAUSS}, zero padding (as LaMa)"),
+    "ssim_hole": likeness(ssim.ssim_hole, f"map averaged over the missing pixels, {GAUSS}, mirrored border"),
+    "ms_ssim_rgb": likeness(
+        whole(ssim.ms_ssim), f"per channel in five scales, {GAUSS}, zeros added to odd sides; sides above 160"
+    ),
+}
+
+for crop in (0, 2, 3, 4, 8):
+    cut = f"cropped by {crop}" if crop else "uncropped"
+    METRICS |= {
+        f"psnr_y_crop{crop}": decibels(whole(psnr.psnr_y, crop=crop), f"of BT.601 Y, unrounded, {cut}"),
+        f"ssim_y_crop{crop}": likeness(whole(ssim.ssim_y, crop=crop), f"of BT.601 Y, unrounded, {cut}, {GAUSS}"),
+    }
+    if crop:
+        METRICS |= {
+            f"psnr_rgb_crop{crop}": decibels(whole(psnr.psnr, crop=crop), f"of all pixels and channels, {cut}"),
+            f"ssim_rgb_gauss_crop{crop}": likeness(whole(ssim.ssim, crop=crop), f"per channel, {cut}, {GAUSS}"),
+        }
+
+
+def named(names: Iterable[str]) -> dict[str, Metric]:
+    """The metrics of these names, in this order; an unknown name is a ValueError with the nearest known one."""
+    return {name: lookup("metric", name, METRICS) for name in names}

@@ -1,0 +1,101 @@
+"""The time-dependent critic of denoising diffusion-GANs: is x_t a step back from x_{t+1}?
+
+Xiao et al., arXiv 2112.07804.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from dgan_jax.core.names import lookup
+from dgan_jax.nets.layers import sinusoid, uniform_fan_out
+from dgan_jax.ops import fir
+
+Dtype = Any
+
+# (width in units of `features`, halve the size) of each block, and the scale of the final convolution's initialisation.
+VARIANTS = {
+    "small": (((2, False), (4, True), (8, True), (8, True)), 0.0),
+    "large": (((4, True), (8, True), (8, True), (8, True), (8, True), (8, True)), 1.0),
+}
+
+activate = lambda x: nn.leaky_relu(x, 0.2)
+
+
+def conv(features: int, size: int, dtype: Dtype, name: str, *, scale: float = 1.0, bias: bool = True) -> nn.Conv:
+    return nn.Conv(features, (size, size), use_bias=bias, padding=size // 2, dtype=dtype, kernel_init=uniform_fan_out(scale), name=name)
+
+
+class DownBlock(nn.Module):
+    """x: [B, H, W, C], time: [B, E] -> [B, H', W', features]."""
+
+    features: int
+    halve: bool
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, time: jax.Array) -> jax.Array:
+        h = conv(self.features, 3, self.dtype, "conv_in")(activate(x))
+        dense = nn.Dense(self.features, kernel_init=uniform_fan_out(), dtype=self.dtype, name="time")
+        h = activate(h + dense(time)[:, None, None, :])
+        if self.halve:
+            h, x = fir.downsample(h), fir.downsample(x)
+        h = conv(self.features, 3, self.dtype, "conv_out", scale=0.0)(h)
+        x = conv(self.features, 1, self.dtype, "skip", bias=False)(x)
+        return (h + x) / np.sqrt(2.0)
+
+
+def minibatch_deviation(h: jax.Array, group: int, axis_name: str | None) -> jax.Array:
+    """Append the deviation within groups of the batch as one channel: [B, H, W, C] -> [B, H, W, C + 1].
+
+    Members of a group are the samples k, k + B/g, k + 2B/g ... of the whole batch: along `axis_name` it is gathered.
+    """
+    local = h.shape[0]
+    whole = h if axis_name is None else jax.lax.all_gather(h, axis_name, tiled=True)
+    count = whole.shape[0]
+    size = min(count, group)
+    if count % size:
+        raise ValueError(f"a batch of {count} cannot be divided into groups of {size} for the critic; try a multiple of {size}")
+    members = whole.astype(jnp.float32).reshape(size, count // size, *h.shape[1:])
+    deviation = jnp.sqrt(jnp.var(members, axis=0) + 1e-8).mean((1, 2, 3))
+    deviation = jnp.tile(deviation, size).astype(h.dtype)
+    if axis_name is not None:
+        deviation = jax.lax.dynamic_slice_in_dim(deviation, local * jax.lax.axis_index(axis_name), local)
+    plane = jnp.broadcast_to(deviation[:, None, None, None], (*h.shape[:3], 1))
+    return jnp.concatenate([h, plane], axis=-1)
+
+
+class Critic(nn.Module):
+    """(x_t [B, H, W, C], t [B] integer, x_{t+1} [B, H, W, C], condition [B, H, W, K] or None) -> logits [B].
+
+    `variant`: small is the published critic for 32x32 images, large for 256x256. With `axis_name` the minibatch statistic is
+    that of all devices along it.
+    """
+
+    variant: str = "small"
+    features: int = 64
+    time_embedding: int = 256
+    group: int = 4
+    axis_name: str | None = None
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x_t: jax.Array, t: jax.Array, x_next: jax.Array, condition: jax.Array | None = None) -> jax.Array:
+        blocks, final_scale = lookup("critic", self.variant, VARIANTS)
+        dense = lambda features, name: nn.Dense(features, kernel_init=uniform_fan_out(), dtype=self.dtype, name=name)
+        time = dense(self.time_embedding, "time_in")(sinusoid(t, self.time_embedding))
+        time = activate(dense(self.time_embedding, "time_out")(activate(time)))
+
+        given = [x_t, x_next] if condition is None else [x_t, x_next, condition]
+        h = jnp.concatenate(given, axis=-1).astype(self.dtype)
+        h = conv(2 * self.features, 1, self.dtype, "stem")(h)
+        for i, (multiplier, halve) in enumerate(blocks):
+            h = DownBlock(multiplier * self.features, halve, self.dtype, name=f"block_{i}")(h, time)
+        h = minibatch_deviation(h, self.group, None if self.is_initializing() else self.axis_name)
+        h = activate(conv(8 * self.features, 3, self.dtype, "final", scale=final_scale)(h))
+        # A sum, not a mean.
+        h = dense(1, "out")(h.sum((1, 2)))
+        return h[:, 0].astype(jnp.float32)

@@ -1,0 +1,51 @@
+"""Reading fixtures: what a published implementation computed, with weights that are a function of their names.
+
+DGAN_PARITY_DIR takes the place of the fixtures folder; a fixture that is absent there is not collected.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recipe
+
+FOLDER = Path(os.environ.get("DGAN_PARITY_DIR") or Path(__file__).parent / "fixtures")
+
+
+def fixtures(*names: str) -> list:
+    """Parameters for those fixtures that exist. A trailing * stands for anything."""
+    found = sorted({path for name in names for path in FOLDER.glob(f"{name}.npz")})
+    return [pytest.param(path, id=path.stem) for path in found]
+
+
+def meta_of(path: Path) -> dict:
+    return json.loads(str(np.load(path)["meta"]))
+
+
+def args_of(path: Path) -> dict:
+    return meta_of(path)["args"]
+
+
+def recipe_state(path: Path, network: str | None = None) -> dict[str, np.ndarray]:
+    """The state dictionary of a fixture's network, by published names."""
+    meta = meta_of(path)
+    entries = meta["state"] if network is None else meta["state"][network]
+    scaled, gain = meta.get("scaled") or {}, meta.get("gain") or 1
+    state = {}
+    for name, shape in entries:
+        value = recipe.tensor(name, tuple(shape)) * np.float32(scaled.get(name, 1))
+        state[name] = value * np.float32(gain) if len(shape) >= 2 else value
+    return state
+
+
+def nhwc(x: np.ndarray) -> np.ndarray:
+    return np.moveaxis(x, -3, -1)
+
+
+def error(ours, theirs) -> float:
+    """Relative error in the Euclidean norm."""
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+    return float(np.linalg.norm(ours - theirs) / max(np.linalg.norm(theirs), 1e-30))

@@ -1,0 +1,152 @@
+"""What every trained system must do. A config file that defines get_tiny() is picked up; no list is kept."""
+
+import dataclasses
+import functools
+import importlib.util
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dgan_jax import systems, tasks
+from dgan_jax.data.pipeline import to_unit
+from dgan_jax.train import configs, loop, parallel
+from dgan_jax.train.checkpoint import Checkpoints
+from dgan_jax.train.log import read
+
+
+def tiny_experiments():
+    for name, path in configs.known().items():
+        spec = importlib.util.spec_from_file_location(f"config_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if hasattr(module, "get_tiny"):
+            yield pytest.param(module.get_tiny, id=name)
+
+
+every_tiny = pytest.mark.parametrize("get_tiny", list(tiny_experiments()))
+
+
+@functools.cache
+def images_file(folder, size, channels, classes):
+    path = folder / f"{size}_{channels}_{classes}.npz"
+    draw = np.random.default_rng(0)
+    labels = {"label": draw.integers(0, classes, 32, dtype=np.int32)} if classes else {}
+    np.savez(path, image=draw.integers(0, 256, (32, size, size, channels), dtype=np.uint8), **labels)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("systems")
+
+
+def ready(get_tiny, folder):
+    experiment = get_tiny()
+    data = experiment.data
+    data = dataclasses.replace(data, name=images_file(folder, data.size, data.channels, data.classes), validation=0.25)
+    train = dataclasses.replace(experiment.train, log_every=1, checkpoint_every=2, sample_every=0)
+    return dataclasses.replace(experiment, data=data, train=train)
+
+
+@functools.cache
+def trained(get_tiny, folder, devices):
+    experiment = ready(get_tiny, folder)
+    experiment = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, devices=devices))
+    out = folder / f"{get_tiny.__module__}_{devices}"
+    return experiment, out, loop.train(experiment, out)
+
+
+def built(experiment):
+    return systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
+
+
+def measured(experiment, count=4):
+    batch = loop.open_batches(experiment)[0]
+    batch = {name: jnp.asarray(value[:count]) for name, value in batch.items()}
+    keys = jax.random.split(jax.random.key(1), count)
+    return jax.vmap(experiment.task.measure)(keys, {**batch, "image": to_unit(batch["image"])}), keys
+
+
+@every_tiny
+def test_losses_are_finite_and_every_trained_leaf_moves(get_tiny, folder):
+    experiment, out, state = trained(get_tiny, folder, 1)
+    rows = read(out / "log.jsonl")
+    assert [row["step"] for row in rows] == list(range(1, experiment.train.steps + 1))
+    assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
+    system = built(experiment)
+    start = jax.device_get(loop.fresh_state(experiment, system))
+    for player in {name for stage in system.stages for name in stage.optimizers}:
+        before, after = (jax.tree_util.tree_leaves_with_path(s.params[player]) for s in (start, state))
+        still = [jax.tree_util.keystr(p) for (p, a), (_, b) in zip(before, after, strict=True) if np.array_equal(a, b)]
+        assert not still, f"{player} has leaves that training does not move: {still}"
+
+
+@every_tiny
+def test_two_devices_do_what_one_does(get_tiny, folder):
+    _, one_out, one = trained(get_tiny, folder, 1)
+    _, two_out, two = trained(get_tiny, folder, 2)
+    for ours, theirs in zip(read(two_out / "log.jsonl"), read(one_out / "log.jsonl"), strict=True):
+        for name in theirs.keys() - {"steps_per_second", "stage"}:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-3, atol=1e-5, err_msg=f"{name} at {theirs['step']}")
+    # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
+    moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
+    difference = np.linalg.norm(moved(one.params) - moved(two.params)) / np.linalg.norm(moved(one.params))
+    assert difference < 1e-3
+
+
+@every_tiny
+def test_a_checkpoint_comes_back_bit_for_bit(get_tiny, folder):
+    experiment, out, state = trained(get_tiny, folder, 1)
+    checkpoints = Checkpoints(out / "checkpoints")
+    step = checkpoints.newest()
+    assert step == experiment.train.steps
+    again = checkpoints.restore(step, loop.state_like(experiment, built(experiment), step))
+    jax.tree.map(np.testing.assert_array_equal, again, state)
+
+
+@every_tiny
+def test_a_restart_changes_nothing(get_tiny, folder, tmp_path):
+    experiment, _, whole = trained(get_tiny, folder, 1)
+    half = experiment.train.steps // 2
+
+    def kill(progress):
+        if progress.step == half + 1:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        loop.train(experiment, tmp_path / "run", observe=kill)
+    jax.tree.map(np.testing.assert_array_equal, loop.train(experiment, tmp_path / "run"), whole)
+
+
+@every_tiny
+def test_restoring_keeps_the_shape_the_range_and_what_is_known(get_tiny, folder):
+    experiment, out, _ = trained(get_tiny, folder, 1)
+    _, system, variables = loop.load(out)
+    y, keys = measured(experiment)
+    image = jax.jit(system.restore)(variables, y, keys)
+    assert image.shape == y["image"].shape
+    assert image.dtype == jnp.float32
+    assert np.all(np.abs(image) <= 1)
+    np.testing.assert_array_equal(experiment.task.project(image, y), image)
+    other = jax.jit(system.restore)(variables, y, jax.random.split(jax.random.key(2), len(keys)))
+    assert not np.array_equal(other, image), "another key gives another plausible image"
+
+
+@pytest.mark.parametrize("name", list(systems.files()))
+def test_a_system_says_what_it_is_and_which_tasks_it_does(name):
+    module = systems.find(name)
+    assert module.__doc__
+    assert module.PAPER
+    for task in module.TASKS:
+        system = systems.build(module.Config(), tasks.find(task)(), loop.Spec(height=32, width=32, channels=3, steps=10))
+        assert bool(system.players) == bool(system.stages)
+
+
+@pytest.mark.parametrize("name", list(configs.known()))
+def test_a_config_builds_and_survives_json(name):
+    experiment = configs.load(name)
+    assert configs.from_dict(configs.to_dict(experiment)) == experiment
+    parallel.over(1).check(experiment.data.batch, experiment.train.accumulate)
+    loop.state_like(experiment, built(experiment), 0)
