@@ -1,6 +1,7 @@
 """The verbs of the command line as Python functions: `from dgan_jax import api`."""
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 
 from dgan_jax import systems as registry
 from dgan_jax import tasks
+from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.names import unknown
@@ -26,7 +28,7 @@ from dgan_jax.report import Report
 from dgan_jax.restore import photographs, restorer
 from dgan_jax.train import configs
 from dgan_jax.train.checkpoint import versions
-from dgan_jax.train.loop import Observe, load
+from dgan_jax.train.loop import Observe, claim, fresh_state, load, spec_of, write_state
 from dgan_jax.train.loop import train as run_training
 from dgan_jax.train.state import TrainState
 
@@ -207,3 +209,22 @@ def given(task: Task, batches: Any, seed: int, keep: int) -> dict[str, np.ndarra
         if sum(map(len, original)) >= keep:
             break
     return {"original": np.concatenate(original)[:keep], "damaged": np.concatenate(seen)[:keep]}
+
+
+def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict[str, int]:
+    """A published PyTorch checkpoint as a run in the folder `out`; nothing in the file is executed.
+
+    `config` describes the checkpoint's network. Returns the number of parameters of each converted player; others start
+    fresh, so the run can be sampled, evaluated and trained further.
+    """
+    experiment = load_config(config) if isinstance(config, str) else config
+    system = registry.build(experiment.system, experiment.task, spec_of(experiment))
+    rules = importlib.import_module(f"dgan_jax.convert.{registry.name_of(experiment.system)}")
+    state = state_dict(read_torch(Path(file)))
+    modules = {name: player.module for name, player in system.players.items()}
+    converted = rules.players(modules, state)
+    fresh = jax.device_get(fresh_state(experiment, system))
+    claim(Path(out), experiment)
+    keep = {name: params for name, params in converted.items() if name in fresh.ema}
+    write_state(Path(out), experiment, fresh.replace(params={**fresh.params, **converted}, ema={**fresh.ema, **keep}))
+    return {name: sum(leaf.size for leaf in jax.tree.leaves(params)) for name, params in converted.items()}

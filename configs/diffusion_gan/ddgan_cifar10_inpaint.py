@@ -14,12 +14,13 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=ddgan.Config(
-            features=32, latent_layers=3, critic_features=32, residual=True, reconstruction=10.0, regression_share=0.4,
-            learning_rate_generator=3e-4, learning_rate_critic=1.25e-4, learning_rate_end=2e-5, ema=0.999,
+            features=32, multipliers=(1, 2, 2), latent_layers=2, latent_embedding=128, critic_features=16, residual=True,
+            reconstruction=10.0, regression_share=0.6, learning_rate_generator=4e-4, learning_rate_critic=1e-4,
+            learning_rate_end=2e-5, ema=0.995,
         ),
-        task=Inpaint(hole="lama_thick"),
+        task=Inpaint(hole="thick"),
         data=Data(name="tfds:cifar10", size=32, batch=32, crop="none"),
-        train=Train(steps=12_000, epoch=1_562, sample_every=1_000, checkpoint_every=500, log_every=50),
+        train=Train(steps=2_000, epoch=100, sample_every=500, checkpoint_every=100, log_every=20),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=ddgan.Config(
-            features=24, multipliers=(1, 2, 2, 4), blocks=1, attention=(), latent=32, latent_layers=2, latent_embedding=64, critic_features=16,
+            features=32, multipliers=(1, 2, 2, 4), blocks=1, attention=(), latent=32, latent_layers=2, latent_embedding=64, critic_features=16,
             critic_embedding=64, residual=True, reconstruction=10.0, regression_share=0.6,
             learning_rate_generator=4e-4, learning_rate_critic=1e-4, learning_rate_end=2e-5, ema=0.99,
         ),

@@ -3,6 +3,7 @@
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,8 +26,14 @@ BLOCK = {
     ("time",): "Dense_0",
 }
 ATTENTION = {("norm",): "GroupNorm_0", ("query",): "NIN_0", ("key",): "NIN_1", ("value",): "NIN_2", ("out",): "NIN_3"}
-CRITIC = {"time_in": "t_embed.main.0", "time_out": "t_embed.main.2", "stem": "start_conv", "final": "final_conv", "out": "end_linear"}
-CRITIC_BLOCK = {"conv_in": "conv1.0", "conv_out": "conv2.0", "time": "dense_t1", "skip": "skip.0"}
+CRITIC = {
+    ("embed", "time_in"): "t_embed.main.0",
+    ("embed", "time_out"): "t_embed.main.2",
+    ("stem",): "start_conv",
+    ("final",): "final_conv",
+    ("out",): "end_linear",
+}
+CRITIC_BLOCK = {("conv_in",): "conv1.0", ("conv_out",): "conv2.0", ("time",): "dense_t1", ("skip",): "skip.0"}
 
 
 def leaf_of(layer: str, leaf: str) -> str:
@@ -37,20 +44,21 @@ def leaf_of(layer: str, leaf: str) -> str:
 
 
 def generator_name(module: NCSNpp, path: Path) -> str:
-    """The published name of one of our generator's leaves."""
-    head, *rest = path
+    """The published name of one of our generator's leaves, whose path starts with "latent" or with "NUMBER_ROLE"."""
+    head, *inner = path
+    layer, leaf = tuple(inner[:-1]), path[-1]
     if head == "latent":
-        return leaf_of(f"z_transform.{2 * int(rest[0].removeprefix('dense_')) + 1}", rest[1])
+        # Pixel norm stands at 0, and an activation behind every layer.
+        return leaf_of(f"z_transform.{2 * int(layer[0].removeprefix('dense_')) + 1}", leaf)
     number, _, role = head.partition("_")
     base = f"all_modules.{int(number)}"
-    if not rest:
-        return f"{base}.W"
-    *inner, leaf = rest
-    layer = tuple(inner)
+    if not inner:
+        return f"{base}.W"  # Fourier frequencies
     if not layer:
-        return leaf_of(f"{base}.Conv_0" if role.endswith("combine") else base, leaf)
+        return leaf_of(base, leaf)
     if layer == ("conv",):
-        return leaf_of(f"{base}.{'Conv_0' if module.fir_kernel is None else 'Conv2d_0'}", leaf)
+        plain = role.endswith("combine") or module.fir_kernel is None
+        return leaf_of(f"{base}.{'Conv_0' if plain else 'Conv2d_0'}", leaf)
     if layer == ("skip",):
         return leaf_of(f"{base}.{'NIN_0' if module.block == 'ddpm' else 'Conv_2'}", leaf)
     return leaf_of(f"{base}.{(ATTENTION if 'attention' in role else BLOCK)[layer]}", leaf)
@@ -58,23 +66,25 @@ def generator_name(module: NCSNpp, path: Path) -> str:
 
 def critic_name(path: Path) -> str:
     """The published name of one of our critic's leaves."""
-    head, *rest = path
+    head, *inner = path[:-1]
     if not head.startswith("block_"):
-        return leaf_of(CRITIC[head], rest[0])
-    return leaf_of(f"conv{int(head.removeprefix('block_')) + 1}.{CRITIC_BLOCK[rest[0]]}", rest[1])
+        return leaf_of(CRITIC[(head, *inner)], path[-1])
+    return leaf_of(f"conv{int(head.removeprefix('block_')) + 1}.{CRITIC_BLOCK[tuple(inner)]}", path[-1])
 
 
-def to_ours(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def to_ours(name: str, value: np.ndarray, rank: int) -> np.ndarray:
     """A published tensor in our layout: convolutions HWIO, dense kernels (in, out)."""
-    if name.endswith(".W") and value.ndim == 2:
-        return value.reshape(shape) if value.size == np.prod(shape) else value
-    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+    if value.ndim == 4:
+        return value.transpose(2, 3, 1, 0)
+    if name.split(".")[-1] == "W":  # is (in, out) already; the skip of a ddpm block is a 1x1 convolution here
+        return value[None, None] if rank == 4 else value
+    return value.T
 
 
 def to_published(name: str, value: np.ndarray) -> np.ndarray:
     """The inverse of `to_ours`."""
-    if name.endswith(".W"):
-        return value.reshape(value.shape[-2:]) if value.ndim == 4 else value
+    if name.split(".")[-1] == "W":
+        return value[0, 0] if value.ndim == 4 else value
     return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
 
 
@@ -83,9 +93,14 @@ def flat(tree: Any) -> dict[Path, Any]:
     return {tuple(key.key for key in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
+def stripped(state: State) -> dict[str, np.ndarray]:
+    """Names without what DistributedDataParallel puts in front of them."""
+    return {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
+
+
 def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, Any]:
     """Our tree from a published one. A tensor too few, too many or of another shape is a ValueError."""
-    state = {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
+    state = stripped(state)
     wanted = {path: (rename(path), leaf.shape) for path, leaf in flat(shapes).items()}
     missing = [name for name, _ in wanted.values() if name not in state]
     surplus = sorted(set(state) - {name for name, _ in wanted.values()})
@@ -95,10 +110,12 @@ def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, 
             raise ValueError(f"the checkpoint {kind} {', '.join(names[:3])}{more}; is it of the config's network?")
     tree: dict[str, Any] = {}
     for path, (name, shape) in wanted.items():
-        value = to_ours(name, state[name], shape)
+        value = to_ours(name, state[name], len(shape))
         if value.shape != shape:
-            theirs = to_published(name, np.empty(shape)).shape
-            raise ValueError(f"the checkpoint's {name} is {state[name].shape}, the config's network has {theirs}; compare their widths")
+            theirs, ours = state[name].shape, to_published(name, np.empty(shape)).shape
+            raise ValueError(
+                f"the checkpoint's {name} is {theirs}, the config's network has {ours}; compare their widths"
+            )
         node = tree
         for key in path[:-1]:
             node = node.setdefault(key, {})
@@ -106,64 +123,133 @@ def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, 
     return tree
 
 
-def side_of(module: NCSNpp) -> int:
-    """A small image side that the generator takes."""
-    return 2 ** (len(module.multipliers) - 1)
-
-
-def generator_shapes(module: NCSNpp, channels: int, latent: int) -> Any:
-    """Shapes of the parameters for inputs of `channels` channels and latents of length `latent`."""
-    side = side_of(module)
-    x, t, z = jnp.zeros((1, side, side, channels)), jnp.ones(1, jnp.int32), jnp.zeros((1, latent))
-    return jax.eval_shape(module.init, jax.random.key(0), x, t, z)["params"]
+def tensor(state: State, name: str, rank: int, player: str) -> np.ndarray:
+    """The tensor that tells the number of inputs."""
+    if name not in state or state[name].ndim != rank:
+        raise ValueError(f"the checkpoint has no {name} of {rank} dimensions; is it that of a DDGAN {player}?")
+    return state[name]
 
 
 def generator_params(module: NCSNpp, state: State) -> dict[str, Any]:
-    """Our generator's parameters from a published `netG` state; input channels and latent length are read off it."""
-    stem, latent = "all_modules.3.weight" if module.embedding == "fourier" else "all_modules.2.weight", "z_transform.1.weight"
-    state = {name.removeprefix("module."): value for name, value in state.items()}
-    for name, rank in ((stem, 4), (latent, 2)):
-        if np.ndim(state.get(name)) != rank:
-            raise ValueError(f"the file has no tensor {name} of {rank} dimensions; is it a DDGAN generator (netG_*.pth)?")
-    shapes = generator_shapes(module, state[stem].shape[1], state[latent].shape[1])
+    """Our generator's parameters from a published `netG`; input channels and latent length are read off it."""
+    state = stripped(state)
+    if not module.timed:
+        # The published blocks keep a layer for the time embedding that they are then not given.
+        state = {name: value for name, value in state.items() if ".Dense_0." not in name}
+    first = 2 * module.timed + (module.embedding == "fourier")
+    channels = tensor(state, f"all_modules.{first}.weight", 4, "generator").shape[1]
+    latent = tensor(state, "z_transform.1.weight", 2, "generator").shape[1]
+    side = 2 ** (len(module.multipliers) - 1)
+    x, t, z = jnp.zeros((1, side, side, channels)), jnp.ones(1, jnp.int32), jnp.zeros((1, latent))
+    shapes = jax.eval_shape(module.init, jax.random.key(0), x, t, z)["params"]
     return fill(shapes, state, lambda path: generator_name(module, path))
 
 
 def critic_params(module: Critic, state: State) -> dict[str, Any]:
-    """Our critic's parameters from a published `netD` state."""
-    state = {name.removeprefix("module."): value for name, value in state.items()}
-    if np.ndim(state.get("start_conv.weight")) != 4:
-        raise ValueError("the file has no tensor start_conv.weight of 4 dimensions; is it a DDGAN critic?")
-    x = jnp.zeros((1, 64, 64, state["start_conv.weight"].shape[1] - 1))
-    shapes = jax.eval_shape(module.init, jax.random.key(0), x, jnp.zeros(1, jnp.int32), x[..., :1])["params"]
+    """Our critic's parameters from a published `netD`; the number of input channels is read off it."""
+    state = stripped(state)
+    x = jnp.zeros((1, 64, 64, tensor(state, "start_conv.weight", 4, "critic").shape[1]))
+    shapes = jax.eval_shape(module.init, jax.random.key(0), x[..., 1:], jnp.zeros(1, jnp.int32), x[..., :1])["params"]
     return fill(shapes, state, critic_name)
 
 
 def generator_state(module: NCSNpp, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our generator's parameters."""
-    names = {path: generator_name(module, path) for path in flat(params)}
-    return {names[path]: to_published(names[path], np.asarray(leaf)) for path, leaf in flat(params).items()}
+    named = {generator_name(module, path): np.asarray(leaf) for path, leaf in flat(params).items()}
+    return {name: to_published(name, leaf) for name, leaf in named.items()}
 
 
 def critic_state(module: Critic, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our critic's parameters."""
     del module
-    return {critic_name(path): to_published(critic_name(path), np.asarray(leaf)) for path, leaf in flat(params).items()}
+    named = {critic_name(path): np.asarray(leaf) for path, leaf in flat(params).items()}
+    return {name: to_published(name, leaf) for name, leaf in named.items()}
 
 
 def generator_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
     """Our constructor's arguments from those of the published `NCSNpp`."""
     return {
-        "image_size": args["image_size"], "out_channels": args["num_channels"], "features": args["num_channels_dae"],
-        "multipliers": tuple(args["ch_mult"]), "blocks": args["num_res_blocks"], "attention": tuple(args["attn_resolutions"]),
-        "latent_layers": args["n_mlp"], "latent_embedding": args["z_emb_dim"], "dropout": args["dropout"],
-        "tanh": not args["not_use_tanh"], "centred": args["centered"], "block": args["resblock_type"],
-        "fir_kernel": tuple(args["fir_kernel"]) if args["fir"] else None, "input_pyramid": args["progressive_input"],
-        "output_pyramid": args["progressive"], "combine": args["progressive_combine"], "rescale": args["skip_rescale"],
-        "embedding": args["embedding_type"], "fourier_scale": args["fourier_scale"], "resample_with_conv": args["resamp_with_conv"],
-    }  # fmt: skip
+        "image_size": args["image_size"],
+        "out_channels": args["num_channels"],
+        "features": args["num_channels_dae"],
+        "multipliers": tuple(args["ch_mult"]),
+        "blocks": args["num_res_blocks"],
+        "attention": tuple(args["attn_resolutions"]),
+        "latent_layers": args["n_mlp"],
+        "latent_embedding": args["z_emb_dim"],
+        "dropout": args["dropout"],
+        "tanh": not args["not_use_tanh"],
+        "centred": args["centered"],
+        "block": args["resblock_type"],
+        "fir_kernel": tuple(args["fir_kernel"]) if args["fir"] else None,
+        "input_pyramid": args["progressive_input"],
+        "output_pyramid": args["progressive"],
+        "combine": args["progressive_combine"],
+        "rescale": args["skip_rescale"],
+        "timed": args["conditional"],
+        "embedding": args["embedding_type"],
+        "fourier_scale": args["fourier_scale"],
+        "resample_with_conv": args["resamp_with_conv"],
+    }
 
 
 def critic_arguments(args: Mapping[str, Any], variant: str) -> dict[str, Any]:
     """Our constructor's arguments from those of the published discriminators."""
     return {"variant": variant, "features": args["ngf"], "time_embedding": args["t_emb_dim"]}
+
+
+def inferred_arguments(state: State, image_size: int) -> dict[str, Any]:
+    """Constructor arguments of a published generator, as far as its tensors tell them; the rest keep their defaults.
+
+    They do not tell `image_size`, `tanh`, `centred`, `rescale` and the values of `fir_kernel`. Blocks of the kind
+    "ddpm" and output pyramids are not understood: no published command makes them.
+    """
+    state = stripped(state)
+    entries: dict[int, dict[str, tuple[int, ...]]] = {}
+    for name, value in state.items():
+        if match := re.fullmatch(r"all_modules\.(\d+)\.(.+)", name):
+            entries.setdefault(int(match[1]), {})[match[2]] = value.shape
+    body = [entries[number] for number in sorted(entries)]
+    chain = [i for i, entry in enumerate(body) if "Conv_1.weight" in entry]
+    width = lambda entry: entry["Conv_0.weight"][0]
+    halves = lambda i: "Conv_2.weight" in body[i] and width(body[i]) == body[i]["Conv_0.weight"][1]
+    # The chain of blocks: `blocks` and one that halves, at each level; two in the middle; the way back.
+    blocks = next((n for n, i in enumerate(chain) if halves(i)), (len(chain) - 3) // 2)
+    starts = [0]
+    while blocks > 0 and starts[-1] + blocks < len(chain) and halves(chain[starts[-1] + blocks]):
+        starts.append(starts[-1] + blocks + 1)
+    heads = sum(len(entry.get("weight", ())) == 1 for entry in body)
+    foreign = heads != 1 or any("NIN_0.W" in body[i] for i in chain)
+    if foreign or blocks < 1 or len(chain) != len(starts) * (2 * blocks + 3):
+        raise ValueError("the checkpoint's blocks are in no order that is known of DDGAN generators; give a config")
+    levels = [chain[n] for n in starts]
+    stem = next(entry for entry in body if len(entry.get("weight", ())) == 4)
+    features = stem["weight"][0]
+    found: dict[str, Any] = {
+        "image_size": image_size,
+        "out_channels": body[-1]["weight"][0],
+        "features": features,
+        "multipliers": tuple(width(body[i]) // features for i in levels),
+        "blocks": blocks,
+        "attention": tuple(image_size // 2**n for n, i in enumerate(levels) if "NIN_3.W" in body[i + 1]),
+        "latent_layers": sum(name.startswith("z_transform.") and value.ndim == 2 for name, value in state.items()) - 1,
+        "latent_embedding": tensor(state, "z_transform.1.weight", 2, "generator").shape[0],
+        "block": "biggan" if "GroupNorm_1.style.weight" in body[chain[0]] else "biggan_oneadagn",
+        "timed": any(len(entry.get("weight", ())) == 2 for entry in body),
+        "embedding": "fourier" if "W" in body[0] else "positional",
+    }
+    if len(levels) > 1:
+        pyramid = body[chain[blocks] + 1]
+        learned = pyramid.get("Conv2d_0.weight", pyramid.get("Conv_0.weight"))
+        found["input_pyramid"] = "none"
+        if "Conv_1.weight" not in pyramid and learned is not None:
+            found["input_pyramid"] = "residual" if learned[2] == 3 else "input_skip"
+            found["combine"] = "cat" if body[levels[1]]["Conv_0.weight"][1] == 2 * learned[0] else "sum"
+        if found["input_pyramid"] == "residual" and "Conv_0.weight" in pyramid:
+            found["fir_kernel"] = None
+    return found
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Parameters by player from a published checkpoint's tensors; a released `netG_*.pth` holds the averaged generator alone."""
+    return {"generator": generator_params(modules["generator"], state)}

@@ -173,11 +173,10 @@ def state_dict(checkpoint: Any, prefix: str = "", *, entry: str | None = None) -
         checkpoint = checkpoint[inner]
     arrays = arrays_of(checkpoint)
     if not arrays:
-        names = ", ".join(str(key) for key in list(checkpoint)[:20]) if isinstance(checkpoint, Mapping) else "none"
-        raise ValueError(f"no tensors in the checkpoint's outermost entries ({names}); name the entry that holds them")
-    for wrapper in WRAPPERS:
-        if all(name.startswith(wrapper) for name in arrays):
-            arrays = {name.removeprefix(wrapper): array for name, array in arrays.items()}
+        listed = ", ".join(str(key) for key in list(checkpoint)[:20]) if isinstance(checkpoint, Mapping) else "none"
+        raise ValueError(f"no tensors in the checkpoint's outermost entries ({listed}); name the entry that holds them")
+    while wrapper := next((w for w in WRAPPERS if all(name.startswith(w) for name in arrays)), None):
+        arrays = {name.removeprefix(wrapper): array for name, array in arrays.items()}
     kept = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     if not kept:
         raise unknown("prefix of tensor names", prefix, {name.split(".")[0] + "." for name in arrays})

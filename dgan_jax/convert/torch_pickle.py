@@ -203,15 +203,16 @@ class Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
-    def run(self, file: io.BufferedIOBase) -> Any:
+    def run(self, file: io.BytesIO) -> Any:
         """The object that one pickle describes; `file` is left behind its end."""
         start = file.tell()
         for count, (opcode, argument, place) in enumerate(pickletools.genops(file)):
             if (place or 0) - start > MOST_PICKLE or count > MOST_STEPS:
                 raise Refused("has a pickle far larger than the names of its tensors")
             self.step(opcode.name, argument)
-        (result,) = self.stack
-        return result
+        if len(self.stack) != 1 or self.marks:
+            raise Refused("has a pickle that does not end in one object")
+        return self.stack[0]
 
     def above_mark(self) -> list[Any]:
         mark = self.marks.pop()

@@ -103,7 +103,8 @@ class Spec:
     """What a system may know of its surroundings when it is built.
 
     `axis_name` is the mapped axis of devices: a network that looks across the batch gathers along it. `steps` and
-    `epoch` (both in training steps) are for learning-rate schedules.
+    `epoch` (both in training steps) are for learning-rate schedules. `batch` is the number of images whose losses are computed
+    together, over all devices (0: no training).
     """
 
     height: int
@@ -112,6 +113,7 @@ class Spec:
     classes: int = 0
     steps: int = 1
     epoch: int = 1
+    batch: int = 0
     axis_name: str | None = None
 
 

@@ -74,7 +74,7 @@ def smooth(maps: jax.Array, taps: Sequence[float]) -> jax.Array:
     for axis in (-3, -2):
         length = maps.shape[axis] - len(taps) + 1
         shifted = (jax.lax.slice_in_dim(maps, i, i + length, axis=axis % maps.ndim) for i in range(len(taps)))
-        maps = sum(tap * part for tap, part in zip(taps, shifted, strict=True))
+        maps = jnp.asarray(sum(tap * part for tap, part in zip(taps, shifted, strict=True)))
     return maps
 
 

@@ -26,7 +26,22 @@ activate = lambda x: nn.leaky_relu(x, 0.2)
 
 
 def conv(features: int, size: int, dtype: Dtype, name: str, *, scale: float = 1.0, bias: bool = True) -> nn.Conv:
-    return nn.Conv(features, (size, size), use_bias=bias, padding=size // 2, dtype=dtype, kernel_init=uniform_fan_out(scale), name=name)
+    init = uniform_fan_out(scale)
+    return nn.Conv(features, (size, size), padding=size // 2, use_bias=bias, dtype=dtype, kernel_init=init, name=name)
+
+
+class TimeEmbedding(nn.Module):
+    """t [B] integer -> [B, features], without a last activation."""
+
+    features: int
+    hidden: int
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, t: jax.Array) -> jax.Array:
+        dense = lambda features, name: nn.Dense(features, kernel_init=uniform_fan_out(), dtype=self.dtype, name=name)
+        time = activate(dense(self.hidden, "time_in")(sinusoid(t, self.hidden)))
+        return dense(self.features, "time_out")(time)
 
 
 class DownBlock(nn.Module):
@@ -58,7 +73,9 @@ def minibatch_deviation(h: jax.Array, group: int, axis_name: str | None) -> jax.
     count = whole.shape[0]
     size = min(count, group)
     if count % size:
-        raise ValueError(f"a batch of {count} cannot be divided into groups of {size} for the critic; try a multiple of {size}")
+        raise ValueError(
+            f"a batch of {count} cannot be divided into groups of {size} for the critic; try a multiple of {size}"
+        )
     members = whole.astype(jnp.float32).reshape(size, count // size, *h.shape[1:])
     deviation = jnp.sqrt(jnp.var(members, axis=0) + 1e-8).mean((1, 2, 3))
     deviation = jnp.tile(deviation, size).astype(h.dtype)
@@ -71,8 +88,9 @@ def minibatch_deviation(h: jax.Array, group: int, axis_name: str | None) -> jax.
 class Critic(nn.Module):
     """(x_t [B, H, W, C], t [B] integer, x_{t+1} [B, H, W, C], condition [B, H, W, K] or None) -> logits [B].
 
-    `variant`: small is the published critic for 32x32 images, large for 256x256. With `axis_name` the minibatch statistic is
-    that of all devices along it.
+    `variant`: small is the published critic for 32x32 images, large for 256x256. `group`: samples per group of the
+    minibatch deviation; with `axis_name` the groups are those of the whole batch, devices in order. `dtype` is that of
+    activations; parameters and the last layer are float32.
     """
 
     variant: str = "small"
@@ -83,12 +101,11 @@ class Critic(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x_t: jax.Array, t: jax.Array, x_next: jax.Array, condition: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, x_t: jax.Array, t: jax.Array, x_next: jax.Array, condition: jax.Array | None = None
+    ) -> jax.Array:
         blocks, final_scale = lookup("critic", self.variant, VARIANTS)
-        dense = lambda features, name: nn.Dense(features, kernel_init=uniform_fan_out(), dtype=self.dtype, name=name)
-        time = dense(self.time_embedding, "time_in")(sinusoid(t, self.time_embedding))
-        time = activate(dense(self.time_embedding, "time_out")(activate(time)))
-
+        time = activate(TimeEmbedding(self.time_embedding, self.time_embedding, self.dtype, name="embed")(t))
         given = [x_t, x_next] if condition is None else [x_t, x_next, condition]
         h = jnp.concatenate(given, axis=-1).astype(self.dtype)
         h = conv(2 * self.features, 1, self.dtype, "stem")(h)
@@ -96,6 +113,5 @@ class Critic(nn.Module):
             h = DownBlock(multiplier * self.features, halve, self.dtype, name=f"block_{i}")(h, time)
         h = minibatch_deviation(h, self.group, None if self.is_initializing() else self.axis_name)
         h = activate(conv(8 * self.features, 3, self.dtype, "final", scale=final_scale)(h))
-        # A sum, not a mean.
-        h = dense(1, "out")(h.sum((1, 2)))
-        return h[:, 0].astype(jnp.float32)
+        h = h.astype(jnp.float32).sum((1, 2))  # not the mean
+        return nn.Dense(1, kernel_init=uniform_fan_out(), name="out")(h)[:, 0]

@@ -22,6 +22,7 @@ def uniform_fan_avg(scale: float = 1.0) -> nn.initializers.Initializer:
 def uniform_fan_out(scale: float = 1.0) -> nn.initializers.Initializer:
     """Uniform with variance scale / fan out; scale 0 stands for 1e-10.
 
-    The published initialiser is asked for fan_avg in the critic, the latent mapping and the styles, but falls through to this.
+    The published initialiser of the critic, the latent mapping and the styles is asked for fan_avg, but falls through
+    to this.
     """
     return nn.initializers.variance_scaling(scale or 1e-10, "fan_out", "uniform")

@@ -1,10 +1,11 @@
 """The generator of denoising diffusion-GANs: NCSN++ with group norms that the latent modulates.
 
-Xiao et al., arXiv 2112.07804, on the U-net of Song et al., arXiv 2011.13456. Submodules are numbered in the order of the
-published module list, so that its checkpoints convert by name.
+Xiao et al., arXiv 2112.07804, on the U-net of Song et al., arXiv 2011.13456. Submodules are numbered in the order of
+the published module list, so that its checkpoints convert by name.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,30 +14,37 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from dgan_jax.core.names import lookup
 from dgan_jax.nets.layers import sinusoid, uniform_fan_avg, uniform_fan_out
 from dgan_jax.ops import fir
 
 Dtype = Any
+Resample = Callable[[jax.Array], jax.Array]
 
 
 def groups_of(channels: int) -> int:
     """Groups of a norm over `channels`; a ValueError if they do not divide."""
     groups = min(channels // 4, 32)
     if groups < 1 or channels % groups:
-        raise ValueError(
-            f"group norm cannot divide {channels} channels into {groups} groups; "
-            "try features of 4, 8, 16, 32, 64 or 128 with multipliers that are powers of 2"
-        )
+        raise ValueError(f"group norm cannot divide {channels} channels into {groups} groups")
     return groups
 
 
-def conv(features: int, size: int, dtype: Dtype, name: str, *, scale: float = 1.0, stride: int = 1, **options: Any) -> nn.Conv:
-    options.setdefault("padding", size // 2)
-    return nn.Conv(features, (size, size), stride, dtype=dtype, kernel_init=uniform_fan_avg(scale), name=name, **options)
+def conv(
+    features: int, size: int, dtype: Dtype, name: str, *, scale: float = 1.0, stride: int = 1, padding: Any = None
+) -> nn.Conv:
+    padding = size // 2 if padding is None else padding
+    init = uniform_fan_avg(scale)
+    return nn.Conv(features, (size, size), stride, padding=padding, dtype=dtype, kernel_init=init, name=name)
 
 
 def norm(channels: int, dtype: Dtype, name: str, *, affine: bool = True) -> nn.GroupNorm:
     return nn.GroupNorm(groups_of(channels), epsilon=1e-6, use_scale=affine, use_bias=affine, dtype=dtype, name=name)
+
+
+def pixel_norm(z: jax.Array) -> jax.Array:
+    """[B, Z] -> [B, Z], each of mean square 1."""
+    return z / jnp.sqrt(jnp.mean(jnp.square(z), axis=1, keepdims=True) + 1e-8)
 
 
 class AdaptiveNorm(nn.Module):
@@ -66,33 +74,36 @@ class AffineNorm(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x: [B, H, W, C], time: [B, E] (before its activation), w: [B, Z] -> [B, H', W', features].
+    """x: [B, H, W, C], time: [B, E] (before its activation) or None, w: [B, Z] -> [B, H', W', features].
 
-    `resample` acts on both paths, between the first norm and the first convolution. `second_norm` is adaptive or affine.
+    `resample` acts on both paths, between the first norm and the first convolution. `second_norm` is adaptive or
+    affine, `skip_scale` the scale of the skip convolution's initialisation.
     """
 
     features: int
-    resample: Callable[[jax.Array], jax.Array] | None = None
+    resample: Resample | None = None
     second_norm: Callable[..., nn.Module] = AdaptiveNorm
+    skip_scale: float = 1.0
     rescale: bool = True
     dropout: float = 0.0
     deterministic: bool = True
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, time: jax.Array, w: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, time: jax.Array | None, w: jax.Array) -> jax.Array:
         h = nn.silu(AdaptiveNorm(self.dtype, name="norm_in")(x, w))
         if self.resample is not None:
             h, x = self.resample(h), self.resample(x)
         h = conv(self.features, 3, self.dtype, "conv_in")(h)
-        dense = nn.Dense(self.features, kernel_init=uniform_fan_avg(), dtype=self.dtype, name="time")
-        h = h + dense(nn.silu(time))[:, None, None, :]
+        if time is not None:
+            dense = nn.Dense(self.features, kernel_init=uniform_fan_avg(), dtype=self.dtype, name="time")
+            h = h + dense(nn.silu(time))[:, None, None, :]
         h = nn.silu(self.second_norm(self.dtype, name="norm_out")(h, w))
         h = nn.Dropout(self.dropout, deterministic=self.deterministic)(h)
         h = conv(self.features, 3, self.dtype, "conv_out", scale=0.0)(h)
         # The skip convolution acts after the resampling, and whenever there is one.
         if x.shape[-1] != self.features or self.resample is not None:
-            x = conv(self.features, 1, self.dtype, "skip")(x)
+            x = conv(self.features, 1, self.dtype, "skip", scale=self.skip_scale)(x)
         return (x + h) / np.sqrt(2.0) if self.rescale else x + h
 
 
@@ -114,6 +125,19 @@ class Attention(nn.Module):
         return (x + h) / np.sqrt(2.0) if self.rescale else x + h
 
 
+class Combine(nn.Module):
+    """`side` [B, H, W, K] is brought to `features` channels; then its sum with h [B, H, W, C], or it in front of h."""
+
+    features: int
+    concatenate: bool = False
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, side: jax.Array, h: jax.Array) -> jax.Array:
+        side = conv(self.features, 1, self.dtype, "conv")(side)
+        return jnp.concatenate([side, h], axis=-1) if self.concatenate else side + h
+
+
 class DownConv(nn.Module):
     """Learned reduction by 2: [B, H, W, C] -> [B, H/2, W/2, features]."""
 
@@ -131,10 +155,13 @@ class DownConv(nn.Module):
 
 
 class UpConv(nn.Module):
-    """Enlargement by 2, then a 3x3 convolution: [B, H, W, C] -> [B, 2H, 2W, features]."""
+    """Enlargement by 2, then a 3x3 convolution: [B, H, W, C] -> [B, 2H, 2W, features].
+
+    With FIR the published layer raises; this is what it evidently intends.
+    """
 
     features: int
-    resample: Callable[[jax.Array], jax.Array] = fir.repeat
+    resample: Resample = fir.repeat
     dtype: Dtype = jnp.float32
 
     @nn.compact
@@ -151,24 +178,45 @@ class LatentMapping(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
-        w = z / jnp.sqrt(jnp.mean(jnp.square(z), axis=1, keepdims=True) + 1e-8)
+        w = pixel_norm(z).astype(self.dtype)
         for i in range(self.layers + 1):
             w = nn.silu(nn.Dense(self.features, kernel_init=uniform_fan_out(), dtype=self.dtype, name=f"dense_{i}")(w))
         return w
 
 
-class NCSNpp(nn.Module):
-    """(x [B, H, W, C], t [B] integer, z [B, nz], condition [B, H, W, K] or None) -> x0 [B, H, W, out_channels].
+def resamplers(kernel: Sequence[float] | None) -> tuple[Resample, Resample]:
+    """Enlargement and reduction by 2: FIR with `kernel`, or without one repetition and mean."""
+    if kernel is None:
+        return fir.repeat, fir.mean
+    bind = lambda f: functools.partial(f, kernel=tuple(kernel))
+    return bind(fir.upsample), bind(fir.downsample)
 
-    H and W must be divisible by 2^(levels - 1). Attention sits where `image_size` / 2^level is in `attention`, whatever
-    the size of x, so a network runs on other sizes than it was made for. dtype is that of activations; parameters are float32.
+
+# By kind of block: its second norm, and the scale of its skip convolution's initialisation.
+BLOCKS = {"biggan": (AdaptiveNorm, 1.0), "biggan_oneadagn": (AffineNorm, 1.0), "ddpm": (AdaptiveNorm, 0.1)}
+OPTIONS = {
+    "block": tuple(BLOCKS),
+    "input_pyramid": ("none", "input_skip", "residual"),
+    "output_pyramid": ("none", "output_skip", "residual"),
+    "combine": ("sum", "cat"),
+    "embedding": ("positional", "fourier"),
+}
+
+
+class NCSNpp(nn.Module):
+    """(x [B, H, W, C], t [B] integer, z [B, Z], condition [B, H, W, K] or None) -> x0 [B, H, W, out_channels].
+
+    Condition channels stand behind those of x. H and W must be divisible by 2^(levels - 1). Attention sits where
+    `image_size` / 2^level is in `attention`, whatever the size of x, so a network runs on other sizes than it was made
+    for. `dtype` is that of activations; parameters, norms and softmax are float32. Dropout needs `deterministic=False`
+    and a key named "dropout".
     """
 
     image_size: int
     out_channels: int = 3
-    features: int = 128
-    multipliers: Sequence[int] = (1, 2, 2, 2)
-    blocks: int = 2
+    features: int = 128  # width of the first level
+    multipliers: Sequence[int] = (1, 2, 2, 2)  # width of each level, in units of `features`
+    blocks: int = 2  # residual blocks per level
     attention: Sequence[int] = (16,)
     latent_layers: int = 3
     latent_embedding: int = 256
@@ -180,117 +228,94 @@ class NCSNpp(nn.Module):
     input_pyramid: str = "residual"  # or none, input_skip
     output_pyramid: str = "none"  # or output_skip, residual
     combine: str = "sum"  # or cat: how input_skip joins
-    rescale: bool = True
-    embedding: str = "positional"  # or fourier
+    rescale: bool = True  # residual sums are divided by sqrt(2)
+    timed: bool = True  # False: the network does not see t
+    embedding: str = "positional"  # or fourier, which needs t > 0
     fourier_scale: float = 16.0
     resample_with_conv: bool = True  # ddpm blocks only
     deterministic: bool = True
     dtype: Dtype = jnp.float32
-    remat: bool = False
-
-    def check(self, x: jax.Array) -> None:
-        """Raise before anything is computed for sizes and widths that cannot work."""
-        factor = 2 ** (len(self.multipliers) - 1)
-        if x.shape[1] % factor or x.shape[2] % factor:
-            raise ValueError(
-                f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {len(self.multipliers) - 1} times; "
-                f"use sides that are multiples of {factor}, or fewer multipliers"
-            )
-        for multiplier in self.multipliers:
-            groups_of(self.features * multiplier)
+    remat: bool = False  # recompute residual blocks in the backward pass
 
     @nn.compact
     def __call__(self, x: jax.Array, t: jax.Array, z: jax.Array, condition: jax.Array | None = None) -> jax.Array:
         self.check(x)
         dtype, out_dtype = self.dtype, x.dtype
-        numbers = iter(range(10_000))
-        named = lambda role: f"{next(numbers):02d}_{role}"
-        up, down = fir.repeat, fir.mean
-        if self.fir_kernel is not None:
-            up, down = (functools.partial(f, kernel=tuple(self.fir_kernel)) for f in (fir.upsample, fir.downsample))
-        join = (lambda a, b: (a + b) / np.sqrt(2.0)) if self.rescale else (lambda a, b: a + b)
-        residual_block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
-
-        def block(role: str, features: int, resample: Any = None) -> ResidualBlock:
-            second = AffineNorm if self.block == "biggan_oneadagn" else AdaptiveNorm
-            return residual_block(
-                features, resample, second, self.rescale, self.dropout, self.deterministic, dtype, name=named(role)
-            )
-
+        counter = itertools.count()
+        named = lambda role: f"{next(counter):02d}_{role}"
+        up, down = resamplers(self.fir_kernel)
+        join = lambda a, b: (a + b) / np.sqrt(2.0) if self.rescale else a + b
         attend = lambda role, h: Attention(self.rescale, dtype, name=named(role))(h)
-        head = lambda role, h, features, scale=1.0: conv(features, 3, dtype, named(f"{role}_conv"), scale=scale)(
-            nn.silu(h)
-        )
-        normed = lambda role, h: norm(h.shape[-1], dtype, named(f"{role}_norm"))(h)
+        time = self.embed(t, named)
+        w = LatentMapping(self.latent_embedding, self.latent_layers, dtype, name="latent")(z)
+        residual_block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
+        second_norm, skip_scale = lookup("block", self.block, BLOCKS)
 
-        time = self.embed(t, named).astype(dtype)
-        w = LatentMapping(self.latent_embedding, self.latent_layers, dtype, name="latent")(z.astype(dtype))
+        def block(role: str, h: jax.Array, features: int, resample: Resample | None = None) -> jax.Array:
+            options = (second_norm, skip_scale, self.rescale, self.dropout, self.deterministic, dtype)
+            return residual_block(features, resample, *options, name=named(role))(h, time, w)
+
+        def head(role: str, h: jax.Array, features: int, scale: float) -> jax.Array:
+            h = nn.silu(norm(h.shape[-1], dtype, named(f"{role}_norm"))(h))
+            return conv(features, 3, dtype, named(f"{role}_conv"), scale=scale)(h)
+
+        def resized(role: str, h: jax.Array, resample: Resample, learned: Callable[[str], nn.Module]) -> jax.Array:
+            if self.block != "ddpm":
+                return block(role, h, h.shape[-1], resample)
+            name = named(role)  # the published list counts a resampler also when it has no parameters
+            return learned(name)(h) if self.resample_with_conv else resample(h)
+
         if condition is not None:
             x = jnp.concatenate([x, condition.astype(x.dtype)], axis=-1)
-        x = (x if self.centred else 2 * x - 1).astype(dtype)
+        pyramid = (x if self.centred else 2 * x - 1).astype(dtype)
+        skips = [conv(self.features, 3, dtype, named("stem"))(pyramid)]
+        levels = [
+            (i, self.features * m, self.image_size // 2**i in self.attention) for i, m in enumerate(self.multipliers)
+        ]
 
-        levels = len(self.multipliers)
-        widths = [self.features * m for m in self.multipliers]
-        attended = [self.image_size // 2**level in self.attention for level in range(levels)]
-        pyramid = x
-        skips = [conv(self.features, 3, dtype, named("stem"))(x)]
-        for level, width in enumerate(widths):
+        for level, width, attended in levels:
             for i in range(self.blocks):
-                h = block(f"down{level}_block{i}", width)(skips[-1], time, w)
-                if attended[level]:
-                    h = attend(f"down{level}_attention{i}", h)
-                skips.append(h)
-            if level == levels - 1:
+                h = block(f"down{level}_block{i}", skips[-1], width)
+                skips.append(attend(f"down{level}_attention{i}", h) if attended else h)
+            if level == len(levels) - 1:
                 break
-            if self.block == "ddpm":
-                h = self.plain_down(skips[-1], named, level)
-            else:
-                h = block(f"down{level}_reduce", width, down)(skips[-1], time, w)
+            by_conv = lambda name: DownConv(width, self.fir_kernel, dtype, name=name)
+            h = resized(f"down{level}_reduce", skips[-1], down, by_conv)
             if self.input_pyramid == "input_skip":
                 pyramid = down(pyramid)
-                side = conv(h.shape[-1], 1, dtype, named(f"down{level}_combine"))(pyramid)
-                h = side + h if self.combine == "sum" else jnp.concatenate([side, h], axis=-1)
+                h = Combine(width, self.combine == "cat", dtype, name=named(f"down{level}_combine"))(pyramid, h)
             elif self.input_pyramid == "residual":
                 # The pyramid takes the place of h and goes on to the next level.
-                pyramid = DownConv(h.shape[-1], self.fir_kernel, dtype, name=named(f"down{level}_pyramid"))(pyramid)
-                pyramid = h = join(pyramid, h)
+                pyramid = h = join(by_conv(named(f"down{level}_pyramid"))(pyramid), h)
             skips.append(h)
 
-        h = skips[-1]
-        h = block("middle_block0", h.shape[-1])(h, time, w)
+        h = block("middle_block0", skips[-1], skips[-1].shape[-1])
         h = attend("middle_attention", h)
-        h = block("middle_block1", h.shape[-1])(h, time, w)
+        h = block("middle_block1", h, h.shape[-1])
 
         image = None
-        for level in reversed(range(levels)):
+        for level, width, attended in reversed(levels):
             for i in range(self.blocks + 1):
-                h = block(f"up{level}_block{i}", widths[level])(jnp.concatenate([h, skips.pop()], axis=-1), time, w)
-            if attended[level]:
+                h = block(f"up{level}_block{i}", jnp.concatenate([h, skips.pop()], axis=-1), width)
+            if attended:
                 h = attend(f"up{level}_attention", h)
             if self.output_pyramid == "output_skip":
-                part = head(f"up{level}_image", normed(f"up{level}_image", h), self.out_channels, 0.0)
+                part = head(f"up{level}_image", h, self.out_channels, 0.0)
                 image = part if image is None else up(image) + part
+            elif self.output_pyramid == "residual" and image is None:
+                # The first one does not take the place of h.
+                image = head(f"up{level}_pyramid", h, width, 1.0)
             elif self.output_pyramid == "residual":
-                if image is None:
-                    image = head(f"up{level}_pyramid", normed(f"up{level}_pyramid", h), h.shape[-1])
-                else:
-                    image = UpConv(h.shape[-1], up, dtype, name=named(f"up{level}_pyramid"))(image)
-                    image = h = join(image, h)
+                image = h = join(UpConv(width, up, dtype, name=named(f"up{level}_pyramid"))(image), h)
             if level:
-                if self.block == "ddpm":
-                    h = UpConv(h.shape[-1], up, dtype, name=named(f"up{level}_enlarge"))(h) if self.resample_with_conv else up(h)
-                else:
-                    h = block(f"up{level}_enlarge", h.shape[-1], up)(h, time, w)
-        if self.output_pyramid == "output_skip":
-            h = image
-        else:
-            h = head("out", normed("out", h), self.out_channels, 0.0)
+                h = resized(f"up{level}_enlarge", h, up, lambda name: UpConv(width, up, dtype, name=name))
+
+        h = image if self.output_pyramid == "output_skip" else head("out", h, self.out_channels, 0.0)
         h = h.astype(out_dtype)
         return jnp.tanh(h) if self.tanh else h
 
-    def embed(self, t: jax.Array, named: Callable[[str], str]) -> jax.Array:
+    def embed(self, t: jax.Array, named: Callable[[str], str]) -> jax.Array | None:
         """[B] -> [B, 4 features], without a last activation: each block has its own."""
-        dense = lambda role: nn.Dense(4 * self.features, kernel_init=uniform_fan_avg(), name=named(role))
         if self.embedding == "fourier":
             draw = lambda key, shape: self.fourier_scale * jax.random.normal(key, shape)
             frequencies = jax.lax.stop_gradient(self.param(named("frequencies"), draw, (self.features,)))
@@ -299,11 +324,41 @@ class NCSNpp(nn.Module):
             time = jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
         else:
             time = sinusoid(t, self.features)
-        time = dense("time_in")(time)
-        return dense("time_out")(nn.silu(time))
+        if not self.timed:
+            return None
+        dense = lambda role: nn.Dense(4 * self.features, kernel_init=uniform_fan_avg(), name=named(role))
+        time = nn.silu(dense("time_in")(time))
+        return dense("time_out")(time).astype(self.dtype)
 
-    def plain_down(self, h: jax.Array, named: Callable[[str], str], level: int) -> jax.Array:
-        """The reduction between ddpm blocks."""
-        if self.resample_with_conv:
-            return DownConv(h.shape[-1], self.fir_kernel, self.dtype, name=named(f"down{level}_reduce"))(h)
-        return fir.mean(h) if self.fir_kernel is None else fir.downsample(h, tuple(self.fir_kernel))
+    def check(self, x: jax.Array) -> None:
+        """Raise, before anything is computed, for names, sizes and widths that cannot work."""
+        for field, known in OPTIONS.items():
+            lookup(field, getattr(self, field), dict.fromkeys(known))
+        halvings = len(self.multipliers) - 1
+        if x.shape[1] % 2**halvings or x.shape[2] % 2**halvings:
+            raise ValueError(
+                f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {halvings} times; "
+                f"use sides that are multiples of {2**halvings}, or fewer multipliers"
+            )
+        for channels in self.norm_widths():
+            try:
+                groups_of(channels)
+            except ValueError as error:
+                raise ValueError(
+                    f"features {self.features} with multipliers {tuple(self.multipliers)}: {error}; "
+                    "try features of 32, 64 or 128 with multipliers that are powers of 2"
+                ) from None
+
+    def norm_widths(self) -> list[int]:
+        """Channels that the norms see, those of the decoder's concatenations included."""
+        doubled = 2 if (self.input_pyramid, self.combine) == ("input_skip", "cat") else 1
+        widths = [self.features * m for m in self.multipliers]
+        skips = [self.features]
+        for level, width in enumerate(widths):
+            skips += [width] * self.blocks + [doubled * width] * (level < len(widths) - 1)
+        seen, h = list(skips), skips[-1]
+        for width in reversed(widths):
+            for _ in range(self.blocks + 1):
+                seen.append(h + skips.pop())
+                h = width
+        return seen

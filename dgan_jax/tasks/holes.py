@@ -1,7 +1,7 @@
 """Hole samplers by name, and the rules that combine and bound them.
 
-A sampler is `(key, height, width) -> hole [H, W, 1]` float32, 1 = missing; sizes are static, and it runs under `jit` and
-`vmap`. Lengths in pixels scale with the smaller side over 256 unless a sampler is `absolute`, as published.
+A sampler is `(key, height, width) -> hole [H, W, 1]` float32, 1 = missing; sizes are static, and it runs under `jit`
+and `vmap`. Lengths in pixels scale with the smaller side over 256 unless a sampler is `absolute`, as published.
 `named` is the public door: its samplers always leave something missing and something known.
 """
 
@@ -162,7 +162,7 @@ HOLES: Mapping[str, Sampler] = {
     "mat": Mat(),
     "mat_512": Mat(small=5, large=3, brushes=9, base=512),
     "palette_box": Union(Box(delta=40, margin=20, one_sided=True), Brush()),
-    "palette_walks": Walks(strokes=(4, 7), length=(10, 99), thickness=(10, 39)),
+    "palette_walks": Walks(strokes=(4, 7), length=(10, 99), thickness=(10, 39), leaves=True),
     # Ours.
     "pixels": Pixels(),
     "text": Text(),
@@ -185,13 +185,13 @@ def named(name: str, *, min_coverage: float = 0.0, max_coverage: float = 1.0) ->
     return Within(sampler=sampler, min_coverage=min_coverage, max_coverage=max_coverage)
 
 
-def absolute(sampler: Sampler) -> Sampler:
-    """The same sampler with its lengths in pixels of any image, as published code has them."""
+def as_published(sampler: Sampler) -> Sampler:
+    """The same sampler with its lengths in pixels of any image, and without the flips that the originals throw away."""
     changes: dict[str, object] = {}
     for field in dataclasses.fields(sampler):  # type: ignore[arg-type]
         value = getattr(sampler, field.name)
-        if field.name == "absolute":
-            changes["absolute"] = True
+        if field.name in ("absolute", "flips"):
+            changes[field.name] = field.name == "absolute"
         elif dataclasses.is_dataclass(value):
-            changes[field.name] = absolute(value)  # type: ignore[arg-type]
+            changes[field.name] = as_published(value)  # type: ignore[arg-type]
     return dataclasses.replace(sampler, **changes)  # type: ignore[type-var]

@@ -15,6 +15,8 @@ FILLS = {
     "pull_push": prefill.pull_push,
     "harmonic": prefill.harmonic,
     "biharmonic": prefill.biharmonic,
+    "spline": prefill.spline,
+    "coherent": prefill.coherent,
 }
 
 
@@ -26,9 +28,9 @@ class Inpaint:
     """
 
     hole: str = "brush"
-    """Hole sampler: see `dgan data holes`, or folder:PATH for mask files."""
-    fill: str = "biharmonic"
-    """Cheap fill that the network sees and starts from: none, pull_push, harmonic or biharmonic."""
+    """Hole sampler: see dgan data holes, or folder:PATH for mask files."""
+    fill: str = "coherent"
+    """Cheap fill that the network sees and starts from: none, pull_push, harmonic, biharmonic, spline or coherent."""
 
     def __post_init__(self) -> None:
         holes.named(self.hole)

@@ -37,12 +37,12 @@ def rasterise(ends: jax.Array, radii: jax.Array, height: int, width: int) -> jax
     return hole[..., None].astype(jnp.float32)
 
 
-def walk(start: jax.Array, moves: jax.Array, height: int, width: int) -> jax.Array:
-    """Pens that stop at the border. start: [N, 2] as (x, y), moves: [J, N, 2] -> ends of the segments [J, N, 4]."""
-    limit = jnp.asarray([width, height], jnp.float32)
+def walk(start: jax.Array, moves: jax.Array, height: int, width: int, *, leaves: bool = False) -> jax.Array:
+    """Pens that stop at the border, unless one `leaves` it. start: [N, 2] as (x, y), moves: [J, N, 2] -> ends of the segments [J, N, 4]."""
+    low, high = (-jnp.inf, jnp.inf) if leaves else (0.0, jnp.asarray([width, height], jnp.float32))
 
     def go(position: jax.Array, move: jax.Array) -> tuple[jax.Array, jax.Array]:
-        after = jnp.clip(jnp.floor(position + move), 0.0, limit)
+        after = jnp.clip(jnp.floor(position + move), low, high)
         return after, jnp.concatenate([position, after], -1)
 
     return jax.lax.scan(go, start, moves)[1]
@@ -55,15 +55,17 @@ def starts(key: jax.Array, count: int, height: int, width: int) -> jax.Array:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Walks:
-    """LaMa's irregular holes: strokes of 1 to 5 thick segments in four fixed directions, mirrored on every other stroke.
+    """LaMa's irregular holes: strokes of 1 to 5 thick segments in four directions, mirrored on every other stroke.
 
-    Ranges are inclusive. `base` is the image size that lengths and widths are meant for.
+    Ranges are inclusive. A walk stops at the border or, in Palette's version, `leaves` the image. `base` is the image
+    size that lengths and widths are meant for.
     """
 
     strokes: tuple[int, int]
     length: tuple[int, int]
     thickness: tuple[int, int]
     segments: tuple[int, int] = (1, 5)
+    leaves: bool = False
     base: int = 256
     absolute: bool = False
 
@@ -78,7 +80,7 @@ class Walks:
         angle = jnp.where(stroke % 2 == 0, 2 * np.pi - angle, angle)
         length = factor * jax.random.randint(keys[3], shape, self.length[0], self.length[1] + 1)
         moves = length[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], -1)
-        ends = walk(starts(keys[4], strokes, height, width), moves, height, width)
+        ends = walk(starts(keys[4], strokes, height, width), moves, height, width, leaves=self.leaves)
         pen = jax.random.randint(keys[5], shape, self.thickness[0], self.thickness[1] + 1)
         # OpenCV's thick line of w pixels is wider than w: this radius has its area within 2 %.
         radii = jnp.where(inked, factor * ((pen + 1) // 2 + 0.3), -1.0)

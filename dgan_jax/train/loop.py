@@ -53,7 +53,7 @@ def spec_of(experiment: Experiment, axis_name: str | None = None) -> Spec:
     data, train = experiment.data, experiment.train
     return Spec(
         height=data.size, width=data.size, channels=data.channels, classes=data.classes,
-        steps=train.steps, epoch=train.epoch, axis_name=axis_name,
+        steps=train.steps, epoch=train.epoch, batch=data.batch // train.accumulate, axis_name=axis_name,
     )  # fmt: skip
 
 
@@ -275,6 +275,14 @@ def run(
                     raise Stopped(f"stopped at step {step} of {total}; the checkpoint is written")
         del device_state
     return state
+
+
+def write_state(folder: Path, experiment: Experiment, state: TrainState) -> None:
+    """One checkpoint of a state that did not come from training here."""
+    checkpoints = Checkpoints(folder / "checkpoints", keep=experiment.train.keep)
+    checkpoints.save(int(state.step), state, to_dict(experiment))
+    checkpoints.wait()
+    checkpoints.close()
 
 
 def load(folder: str | Path, *, step: int | None = None) -> tuple[Experiment, System, dict[str, Any]]:

@@ -121,6 +121,13 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         dtype=jnp.dtype(config.dtype),
     )
 
+    group = min(spec.batch, critic.group)
+    if spec.batch % max(1, group):
+        raise ValueError(
+            f"the critic compares images in groups of {group}, which a batch of {spec.batch} cannot be divided into; "
+            f"try --data.batch {spec.batch // group * group}"
+        )
+
     def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
         x0 = generator.apply({"params": params}, x, t, z, task.condition(y))
         if config.residual:

@@ -1,0 +1,34 @@
+"""Laplace's equation in the hole: a stretched membrane.
+
+Our multi-level solver in JAX (`ops/prefill.py`).
+"""
+
+import dataclasses
+
+import jax
+
+from dgan_jax.core.parts import Measurement, Spec, System, Task
+from dgan_jax.ops import prefill
+
+PAPER = "Chan, Shen 2002, SIAM J. Appl. Math. 62(3)"
+TASKS = ("inpaint",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    steps: int = 12
+    """Conjugate-gradient steps per level of the pyramid."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"system.steps must be at least 1, got {self.steps}")
+
+
+def build(config: Config, task: Task, spec: Spec) -> System:
+    del task, spec
+
+    def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
+        del variables, keys
+        return prefill.harmonic(y["image"], y["hole"], steps=config.steps)
+
+    return System(restore=restore)

@@ -1,0 +1,40 @@
+"""Navier-Stokes inpainting: lines of equal brightness are carried into the hole as a fluid's stream lines.
+
+Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting", CVPR 2001; OpenCV's
+cv2.inpaint, on uint8.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+
+from dgan_jax.core.parts import Spec, System, Task
+from dgan_jax.ops import library_fill
+
+PAPER = "Bertalmio, Bertozzi, Sapiro 2001, CVPR"
+TASKS = ("inpaint",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    radius: float = 3.0
+    """Known pixels at most this far away are averaged, in pixels."""
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            raise ValueError(f"system.radius must be above 0 pixels, got {self.radius}")
+
+
+def build(config: Config, task: Task, spec: Spec) -> System:
+    del task, spec
+
+    def restore(variables: dict, y: dict, keys: Any) -> np.ndarray:
+        """y: {"image": [B, H, W, C] in [-1, 1], "hole": [B, H, W, 1]} -> [B, H, W, C] float32, on the host."""
+        del variables, keys
+        paint = lambda levels, marked: cv2.inpaint(levels, marked, config.radius, cv2.INPAINT_NS)
+        return library_fill.per_image(partial(library_fill.channelwise, paint), y["image"], y["hole"])
+
+    return System(restore=restore, host=True)

@@ -1,0 +1,71 @@
+"""Classical inpainting against what the libraries themselves gave."""
+
+import numpy as np
+import pytest
+from published import error, fixtures
+
+from dgan_jax import systems, tasks
+from dgan_jax.core.parts import Spec
+
+LIBRARY = ("biharmonic", "telea", "navier_stokes", "nearest", "bilinear")
+OURS = ("harmonic", "spline", "coherent")
+TASK = tasks.find("inpaint")(hole="centre", fill="none")
+
+
+def restored(name, image, hole, **options):
+    """image: [B, H, W, C] in [0, 1], hole: [B, H, W] -> the same range."""
+    config = systems.find(name).Config(**options)
+    system = systems.build(config, TASK, Spec(*image.shape[1:]))
+    hole = hole[..., None].astype(np.float32)
+    unit = (2 * image - 1).astype(np.float32) * (1 - hole)
+    return np.asarray(system.restore({}, {"image": unit, "hole": hole}, None)) / 2 + 0.5
+
+
+@pytest.mark.parametrize("path", fixtures("classical*"))
+def test_biharmonic_solves_the_published_system(path):
+    arrays = np.load(path)
+    ours = restored("biharmonic", arrays["in.image"][None], arrays["in.mask"][None])[0]
+    assert error(ours, arrays["out.biharmonic"]) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["telea", "navier_stokes"])
+@pytest.mark.parametrize("path", fixtures("classical*"))
+def test_opencv_fills_agree_within_two_grey_levels(path, name):
+    arrays = np.load(path)
+    for key in (key for key in arrays.files if key.startswith(f"out.{name}_r")):
+        radius = float(key.rpartition("_r")[2])
+        ours = restored(name, arrays["in.image"][None], arrays["in.mask"][None], radius=radius)[0]
+        missing = arrays["in.mask"] > 0
+        # The fixture went through uint8 as a whole; ours only in the hole.
+        assert np.abs(np.round(ours * 255) - arrays[key].astype(float))[missing].max() <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("name", [*LIBRARY, *OURS])
+def test_known_pixels_are_kept_and_the_hole_is_smooth(name, channels):
+    ramp = np.linspace(0.1, 0.9, 29)[None, :, None] * np.ones((24, 29, channels))
+    hole = np.zeros((2, 24, 29))
+    hole[0, 6:13, 8:15], hole[1, 3::5] = 1, 1
+    image = np.stack([ramp, ramp]).astype(np.float32)
+    ours = restored(name, image, hole)
+    assert ours.shape == image.shape
+    known = hole == 0
+    np.testing.assert_allclose(ours[known], image[known], atol=1e-6)
+    assert np.abs(ours - image).max() < (0.15 if name in ("nearest", "telea", "navier_stokes") else 0.03)
+
+
+@pytest.mark.parametrize("name", [*LIBRARY, *OURS])
+def test_holes_of_nothing_of_everything_and_of_all_but_a_row_are_no_error(name):
+    image = np.random.default_rng(0).random((3, 12, 14, 3)).astype(np.float32)
+    hole = np.stack([np.zeros((12, 14)), np.ones((12, 14)), np.ones((12, 14))])
+    hole[2, 4] = 0
+    ours = restored(name, image, hole)
+    assert np.isfinite(ours).all()
+    np.testing.assert_allclose(ours[0], image[0], atol=1e-6)
+    np.testing.assert_array_equal(ours[1], 0.5)
+
+
+@pytest.mark.parametrize(("name", "option"), [("telea", "radius"), ("navier_stokes", "radius"), ("harmonic", "steps")])
+def test_bad_options_are_refused(name, option):
+    with pytest.raises(ValueError, match=f"system.{option}"):
+        systems.find(name).Config(**{option: 0})

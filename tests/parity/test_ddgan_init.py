@@ -1,0 +1,49 @@
+"""Fresh parameters are distributed as those of the reference."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from published import args_of, fixtures, meta_of
+
+from dgan_jax.convert import ddgan as names
+from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.nets.ncsnpp_adagn import NCSNpp
+
+CASES = [
+    pytest.param(path.values[0], player, id=f"{path.id}-{player}")
+    for path in fixtures("ddgan_init")
+    for player in args_of(path.values[0])
+]
+
+
+def fresh(player: str, args: dict) -> dict[str, np.ndarray]:
+    """Our initial parameters under the published names."""
+    key, t = jax.random.key(0), jnp.ones(1, jnp.int32)
+    if player == "G":
+        network = NCSNpp(**names.generator_arguments(args))
+        side = 2 ** (len(args["ch_mult"]) - 1)
+        inputs = (jnp.zeros((1, side, side, args["num_channels"])), t, jnp.zeros((1, args["nz"])))
+        return names.generator_state(network, jax.jit(network.init)(key, *inputs)["params"])
+    network = Critic(**names.critic_arguments(args, variant=player.removeprefix("D_")))
+    x = jnp.zeros((1, 64, 64, args["nc"]))
+    return names.critic_state(network, jax.jit(network.init)(key, x[..., 1:], t, x[..., :1])["params"])
+
+
+@pytest.mark.parametrize(("path", "player"), CASES)
+def test_fresh_parameters_are_distributed_as_the_published_ones(path, player):
+    file, meta = np.load(path), meta_of(path)
+    shapes = {name: tuple(shape) for name, shape in meta["state"][player]}
+    ours = fresh(player, meta["args"][player])
+    assert {name: value.shape for name, value in ours.items()} == shapes
+    columns = (file[f"out.{player}.{column}"] for column in ("std", "absmax", "mean"))
+    for name, std, most, mean in zip(shapes, *columns, strict=True):
+        value = ours[name].astype(np.float64)
+        if value.ndim == 1 and not name.endswith(".W"):
+            assert np.allclose((value.std(), np.abs(value).max(), value.mean()), (std, most, mean), atol=1e-7), name
+            continue
+        # Two samples of one distribution: their figures differ by a few standard errors.
+        slack = 5 / np.sqrt(value.size)
+        assert abs(value.std() - std) <= slack * std, name
+        assert abs(value.mean() - mean) <= 2 * slack * std, name
+        assert abs(np.abs(value).max() - most) <= (0.01 + 4 * slack) * most, name
