@@ -14,12 +14,12 @@ FLOORS = {
     **dict.fromkeys(("objectives", "samplers", "metrics"), 2),
     "systems": 3,
     **dict.fromkeys(("train", "evaluate", "restore", "convert"), 4),
-    **dict.fromkeys(("api", "bench", "report", "compare"), 5),
+    **dict.fromkeys(("api", "bench", "report", "compare", "doctor"), 5),
     **dict.fromkeys(("cli", "web"), 6),
     "__main__": 7,
 }
 # Single files at the top are of one package, the top one: evaluate may call restore, and compare may call report.
-FILES = {"evaluate", "restore", "api", "bench", "report", "compare"}
+FILES = {"evaluate", "restore", "api", "bench", "report", "compare", "doctor"}
 # The verb `app` starts the page.
 NEIGHBOURS = {("cli", "web")}
 FOREIGN = {"tensorflow", "torch"}

@@ -65,24 +65,43 @@ class Train:
     """Training steps scanned in one call: fewer dispatches on fast devices."""
     accumulate: int = 1
     """Cut each device's batch into this many pieces and average their gradients."""
+    bad_steps: int = 5
+    """Steps in a row without finite losses and gradients (none is applied) after which the run rolls back."""
+    rollbacks: int = 3
+    """Rollbacks to the last good checkpoint, each with a lower learning rate, before the run gives up."""
+    rollback_rate: float = 0.5
+    """What a rollback multiplies the learning rates by."""
     tensorboard: bool = False
     """Also write TensorBoard events (extra: tensorboard)."""
     prefetch: int = 2
     """Batches kept ready on the devices."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "epoch", "log_every", "checkpoint_every", "keep", "steps_per_call", "accumulate", "prefetch"):
+        positive = ("steps", "epoch", "log_every", "checkpoint_every", "keep", "steps_per_call", "accumulate", "prefetch")
+        for name in (*positive, "bad_steps"):
             at_least(f"train.{name}", getattr(self, name), 1)
+        if not 0 < self.rollback_rate < 1:
+            raise ValueError(f"train.rollback_rate must be between 0 and 1, got {self.rollback_rate}")
+        at_least("train.rollbacks", self.rollbacks, 0)
         at_least("train.sample_every", self.sample_every, 0)
         at_least("train.devices", self.devices, 0)
         if self.log_every % self.steps_per_call or self.checkpoint_every % self.steps_per_call:
             raise ValueError(
-                f"train.log_every ({self.log_every}) and train.checkpoint_every ({self.checkpoint_every}) must be multiples "
-                f"of train.steps_per_call ({self.steps_per_call})"
+                f"train.log_every ({self.log_every}) and train.checkpoint_every ({self.checkpoint_every}) must be "
+                f"multiples of train.steps_per_call ({self.steps_per_call})"
             )
 
 
-UNESSENTIAL = ("log_every", "sample_every", "checkpoint_every", "keep", "devices", "steps_per_call", "tensorboard", "prefetch")
+UNESSENTIAL = (
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "keep",
+    "devices",
+    "steps_per_call",
+    "tensorboard",
+    "prefetch",
+)
 """Fields of `Train` that may change when a run is resumed: they do not enter its arithmetic."""
 
 

@@ -1,13 +1,18 @@
 """Checkpoints of a run: Orbax, with the resolved config and the versions beside the arrays."""
 
+import contextlib
 import importlib.metadata
+import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
+from dgan_jax.train.manifest import NAME, flaw, seal
 from dgan_jax.train.state import TrainState
 
 PACKAGES = ("dgan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -25,34 +30,89 @@ def versions() -> dict[str, str]:
 
 
 class Checkpoints:
-    """The checkpoints of one run. Writing happens in the background; an unfinished one is never seen as a checkpoint."""
+    """The checkpoints of one run. Writing happens in the background; an unfinished one is never seen as a checkpoint.
+
+    Each gets a manifest of its bytes as soon as it is on disk; one without, or with other bytes, is not used.
+    A save that fails (a full disk) is reported by a warning; the run goes on and earlier checkpoints stay.
+    """
 
     def __init__(self, folder: Path, *, keep: int = 3) -> None:
-        self.folder = Path(folder).absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, enable_async_checkpointing=True)
-        self.manager = ocp.CheckpointManager(self.folder, options=options)
+        self.folder, self.keep = Path(folder).absolute(), keep
+        self.manager = self.open()
+        self.unsealed: list[int] = []
+
+    def open(self) -> ocp.CheckpointManager:
+        options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=True, enable_async_checkpointing=True)
+        return ocp.CheckpointManager(self.folder, options=options)
 
     def newest(self) -> int | None:
-        """The last finished step, or None."""
-        return self.manager.latest_step()
+        """The last step whose files are intact, or None. Those that are not are named in a warning."""
+        for step in sorted(self.manager.all_steps(), reverse=True):
+            found = flaw(self.folder / str(step))
+            if found is None:
+                return step
+            warnings.warn(f"checkpoint {step} in {self.folder} is not used: {found}", stacklevel=2)
+        return None
 
     def save(self, step: int, state: TrainState, config: dict[str, Any]) -> None:
-        """`state` on the host. Returns at once; a step that exists already is left alone."""
+        """`state` on the host. Returns at once; an intact step that exists already is left alone."""
+        self.wait()
         if step in self.manager.all_steps():
-            return
+            if flaw(self.folder / str(step)) is None:
+                return
+            self.manager.delete(step)
         about = {"config": config, "versions": versions()}
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about))
-        self.manager.save(step, args=arguments, force=True)
+        try:
+            self.manager.save(step, args=arguments, force=True)
+        except (OSError, ValueError) as error:
+            self.failed(step, error)
+        else:
+            self.unsealed.append(step)
+
+    def poll(self) -> None:
+        """Seal what the background has finished; call it often."""
+        if self.unsealed and not self.manager.is_saving_in_progress():
+            self.wait()
+
+    def wait(self) -> None:
+        """Until everything is on disk and sealed."""
+        step = self.unsealed[-1] if self.unsealed else 0
+        try:
+            self.manager.wait_until_finished()
+            if jax.process_index() == 0:
+                for done in self.unsealed:
+                    seal(self.folder / str(done))
+        except Exception as error:  # of the background thread: whatever the file system or tensorstore raised
+            self.failed(step, error)
+        self.unsealed = []
+
+    def failed(self, step: int, error: Exception) -> None:
+        """Say so, and leave nothing half written."""
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        warnings.warn(f"checkpoint {step} could not be written ({reason}); training goes on", stacklevel=2)
+        # The manager would raise the same error again at its next call.
+        with contextlib.suppress(Exception):
+            self.manager.close()
+        for partial in (self.folder / str(step), *self.folder.glob(f"{step}.*")):
+            shutil.rmtree(partial, ignore_errors=True)
+        self.manager = self.open()
+
+    def sealed(self, step: int) -> bool:
+        """Whether this step lies on disk, whole; all hosts must ask."""
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices(f"sealed {step}")
+        return (self.folder / str(step) / NAME).exists()
 
     def restore(self, step: int, like: TrainState) -> TrainState:
-        """The state of a step, on the host; `like` gives the shapes."""
+        """The state of a step, on the host; `like` gives the shapes. A ValueError if its files are not intact."""
+        found = flaw(self.folder / str(step))
+        if found is not None:
+            raise ValueError(f"checkpoint {step} in {self.folder} cannot be used: {found}")
         template = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(template))
         return self.manager.restore(step, args=arguments)["state"]
 
-    def wait(self) -> None:
-        """Until everything is on disk."""
-        self.manager.wait_until_finished()
-
     def close(self) -> None:
+        self.wait()
         self.manager.close()

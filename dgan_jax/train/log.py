@@ -24,7 +24,8 @@ class Log:
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
         path = folder / "log.jsonl"
-        kept = [row for row in read(path) if row["step"] <= step]
+        # An event belongs to what came after its step, which is run again.
+        kept = [row for row in read(path) if row["step"] < step or (row["step"] == step and "event" not in row)]
         temporary = path.with_suffix(".tmp")
         temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
         os.replace(temporary, path)

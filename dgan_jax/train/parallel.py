@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from dgan_jax.core.parts import Example
 from dgan_jax.train.state import TrainState
@@ -40,7 +41,10 @@ class Mapping:
             raise ValueError(f"data.batch {batch} cannot be divided over {pieces}; try --data.batch {near}")
 
     def compile(self, step: Step, steps_per_call: int = 1) -> Step:
-        """(state, batches, key) -> (state, metrics of the last step). batches: [S, B, ...] where S = steps_per_call > 1."""
+        """(state, batches, key) -> (state, metrics of the last step).
+
+        batches: [S, B, ...] where S = steps_per_call > 1.
+        """
         run = step
         if steps_per_call > 1:
 
@@ -68,7 +72,9 @@ class Mapping:
         if self.count == 1:
             return jax.device_put(state, self.devices[0])
         copies = len(self.devices)
-        return jax.device_put(jax.tree.map(lambda x: np.broadcast_to(x, (copies, *np.shape(x))), state), self.sharding())
+        return jax.device_put(
+            jax.tree.map(lambda x: np.broadcast_to(x, (copies, *np.shape(x))), state), self.sharding()
+        )
 
     def put_batch(self, batch: dict[str, np.ndarray], stacked: bool = False) -> Example:
         """This host's part of a batch -> its devices. `stacked`: an axis of steps comes before the batch axis."""
@@ -87,19 +93,30 @@ class Mapping:
 def join_hosts() -> None:
     """Connect this process with those on the other hosts; must come before any other use of jax.
 
-    TPU pods and SLURM are recognised. Elsewhere each process is told by JAX_COORDINATOR_ADDRESS (host:port of the first),
-    JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+    TPU pods and SLURM are recognised. Elsewhere each process is told by JAX_COORDINATOR_ADDRESS (host:port of the
+    first), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
-    given = {name: os.environ.get(f"JAX_{name.upper()}") for name in ("coordinator_address", "num_processes", "process_id")}
+    given = {
+        name: os.environ.get(f"JAX_{name.upper()}") for name in ("coordinator_address", "num_processes", "process_id")
+    }
     if all(given.values()):
         # Only needed where the hosts have nothing but CPUs; others ignore it.
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         count, number = int(str(given["num_processes"])), int(str(given["process_id"]))
         jax.distributed.initialize(given["coordinator_address"], count, number)
     elif any(given.values()):
-        raise ValueError(f"set all of JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or none; got {given}")
+        raise ValueError(
+            f"set all of JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or none; got {given}"
+        )
     else:
         jax.distributed.initialize()
+
+
+def on_any_host(flag: bool) -> bool:
+    """True on all hosts if it is on one; all of them must ask."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
 def over(devices: int = 0) -> Mapping:

@@ -1,5 +1,6 @@
 """The state of a training run, and how a stage of it begins."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -7,6 +8,22 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Measurement, Stage, System
+
+
+@struct.dataclass
+class Guard:
+    """What is remembered of steps whose numbers went wrong. `scale` multiplies every update: below 1 after a rollback."""
+
+    skipped: jax.Array  # [] int32, steps that were not applied, in all
+    in_a_row: jax.Array  # [] int32, up to the present step
+    rollbacks: jax.Array  # [] int32
+    scale: jax.Array  # [] float32
+
+
+def fresh_guard() -> Guard:
+    """Nothing has gone wrong yet."""
+    none = lambda: jnp.zeros((), jnp.int32)
+    return Guard(none(), none(), none(), jnp.ones((), jnp.float32))
 
 
 @struct.dataclass
@@ -19,6 +36,7 @@ class TrainState:
     opt_state: dict[str, Any]  # players with an optimizer in the present stage
     model_state: dict[str, Any]  # batch statistics, spectral vectors
     memory: dict[str, Any]
+    guard: Guard = struct.field(default_factory=fresh_guard)
 
     def variables(self) -> dict[str, Any]:
         """What `System.restore` takes: averaged parameters where there are any."""
@@ -40,4 +58,4 @@ def begin(state: TrainState, stage: Stage) -> TrainState:
     """Hand the weights over to `stage` and start its optimizers and memory anew."""
     params = stage.begin(state.params)
     opt_state = {name: optimizer.init(params[name]) for name, optimizer in stage.optimizers.items()}
-    return state.replace(params=params, opt_state=opt_state, memory=stage.objective.memory())
+    return dataclasses.replace(state, params=params, opt_state=opt_state, memory=stage.objective.memory())

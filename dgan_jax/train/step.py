@@ -9,7 +9,7 @@ import optax
 
 from dgan_jax.core.keys import example_keys
 from dgan_jax.core.parts import Context, Example, Loss, Objective, Report
-from dgan_jax.train.state import TrainState
+from dgan_jax.train.state import Guard, TrainState
 
 
 def gradient(
@@ -29,8 +29,8 @@ def gradient(
 
 def average(decay: float, step: jax.Array, new: Any, old: Any) -> Any:
     """Exponential moving average that starts as a copy of the parameters after the first update."""
-    decay = jnp.where(step == 0, 0.0, decay)
-    return jax.tree.map(lambda n, o: decay * o + (1 - decay) * n, new, old)
+    kept = jnp.where(step == 0, 0.0, decay)
+    return jax.tree.map(lambda n, o: kept * o + (1 - kept) * n, new, old)
 
 
 def train_step(
@@ -48,7 +48,9 @@ def train_step(
     """Update each phase's player in turn, each on the parameters that the phases before it left.
 
     batch: images [B, H, W, C] in [-1, 1], this device's part. Returns the new state and metrics, both averaged over
-    devices. `first_step` is the step at which the present stage began.
+    devices; `PLAYER/gradient` is the norm of a player's gradient, `PLAYER/ema_distance` how far its parameters are from
+    their average, relative to these. A step with a loss or a gradient that is not finite is counted and not applied.
+    `first_step` is the step at which the present stage began.
     """
     count = batch["image"].shape[0]
     first = 0 if axis_name is None else count * jax.lax.axis_index(axis_name)
@@ -67,13 +69,37 @@ def train_step(
         context = Context(model_state, memory, state.step - first_step)
         grads, report = mean(gradient(loss, player, params, context, batch, draws, accumulate))
         updates, opt_state[player] = optimizers[player].update(grads, opt_state[player], params[player])
+        updates = jax.tree.map(lambda update: state.guard.scale * update, updates)
         params[player] = optax.apply_updates(params[player], updates)
         model_state |= report.model_state
         memory |= report.memory
-        metrics |= report.metrics
+        metrics |= {**report.metrics, f"{player}/gradient": optax.tree.norm(grads)}
 
     averages = {name: average(ema[name], state.step, params[name], old) for name, old in state.ema.items()}
-    return TrainState(state.step + 1, params, averages, opt_state, model_state, memory), metrics
+    for name, averaged in averages.items():
+        metrics[f"{name}/ema_distance"] = distance(params[name], averaged)
+    sound = jnp.all(jnp.isfinite(jnp.stack([jnp.asarray(value, jnp.float32) for value in metrics.values()])))
+    old = (state.params, state.ema, state.opt_state, state.model_state, state.memory)
+    new = (params, averages, opt_state, model_state, memory)
+    guard = count_step(state.guard, sound)
+    metrics["guard/skipped"], metrics["guard/in_a_row"] = guard.skipped, guard.in_a_row
+    return TrainState(state.step + 1, *choose(sound, new, old), guard), metrics
+
+
+def distance(new: Any, old: Any) -> jax.Array:
+    """Norm of the difference of two trees, relative to that of the second."""
+    difference = jax.tree.map(lambda a, b: a - b, new, old)
+    return optax.tree.norm(difference) / jnp.maximum(optax.tree.norm(old), 1e-12)
+
+
+def choose(sound: jax.Array, new: Any, old: Any) -> Any:
+    """The new tree if all went well."""
+    return jax.tree.map(lambda n, o: jnp.where(sound, n, o), new, old)
+
+
+def count_step(guard: Guard, sound: jax.Array) -> Guard:
+    failed = 1 - sound.astype(jnp.int32)
+    return guard.replace(skipped=guard.skipped + failed, in_a_row=(guard.in_a_row + 1) * failed)
 
 
 Step = Callable[[TrainState, Example, jax.Array], tuple[TrainState, dict[str, jax.Array]]]

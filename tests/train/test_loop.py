@@ -24,7 +24,8 @@ def images(tmp_path_factory):
 @pytest.fixture
 def experiment(images):
     return Experiment(
-        system=two_stage.Config(), task=Generate(), data=Data(name=images, size=8, batch=4, crop="none", validation=0.2),
+        system=two_stage.Config(), task=Generate(),
+        data=Data(name=images, size=8, batch=4, crop="none", validation=0.2),
         train=Train(steps=8, log_every=2, checkpoint_every=4, sample_every=0, devices=1),
     )  # fmt: skip
 
@@ -69,7 +70,9 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(experiment, tmp_path, step
         loop.train(changed(experiment, checkpoint_every=2), tmp_path / "broken", observe=kill_at(step))
     resumed = loop.train(changed(experiment, checkpoint_every=2), tmp_path / "broken")
     assert_same(resumed, whole)
-    strip = lambda run: [{k: v for k, v in row.items() if k != "steps_per_second"} for row in read(tmp_path / run / "log.jsonl")]
+    strip = lambda run: [
+        {k: v for k, v in row.items() if k != "steps_per_second"} for row in read(tmp_path / run / "log.jsonl")
+    ]
     assert strip("broken") == strip("whole")
 
 

@@ -32,6 +32,9 @@ class Scale(nn.Module):
 @dataclasses.dataclass(frozen=True)
 class Config:
     rate: float = 0.1
+    poison: tuple[int, int] = (0, 0)
+    """Steps of the second stage whose loss is not a number, if the decoder's bias is beyond `limit`."""
+    limit: float = -1.0
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
@@ -48,14 +51,24 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         code = module.apply({"params": params["encoder"], **context.model_state["encoder"]}, batch["image"])
         out = module.apply({"params": params["decoder"], **context.model_state["decoder"]}, code + 0.1 * draws)
         loss = jnp.mean(jnp.square(out - batch["image"]))
+        poisoned = (context.step >= config.poison[0]) & (context.step < config.poison[1])
+        beyond = jnp.max(jnp.abs(params["decoder"]["conv"]["bias"])) > config.limit
+        loss = jnp.where(poisoned & beyond, jnp.nan, 1.0) * loss
         return loss, Report({"decoder/loss": loss, "decoder/step": context.step.astype(jnp.float32)})
 
     draw = lambda key, example: jax.random.normal(key, example["image"].shape)
     memory = lambda: {"seen": jnp.zeros((), jnp.int32)}
     half = spec.steps // 2
     stages = (
-        Stage("encoder", half, Objective(draw, (Phase("encoder", first),), memory), {"encoder": optax.adam(config.rate)}),
-        Stage("decoder", spec.steps - half, Objective(draw, (Phase("decoder", second),)), {"decoder": optax.adam(config.rate)}),
+        Stage(
+            "encoder", half, Objective(draw, (Phase("encoder", first),), memory), {"encoder": optax.adam(config.rate)}
+        ),
+        Stage(
+            "decoder",
+            spec.steps - half,
+            Objective(draw, (Phase("decoder", second),)),
+            {"decoder": optax.adam(config.rate)},
+        ),
     )
     inputs = lambda y: (y["image"],)
     players = {"encoder": Player(module, inputs), "decoder": Player(module, inputs, ema=0.9)}

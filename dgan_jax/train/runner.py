@@ -1,0 +1,224 @@
+"""From a state to the last step, stage by stage: what the loop does around the compiled step."""
+
+import dataclasses
+import functools
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from dgan_jax.core.experiment import Experiment
+from dgan_jax.core.parts import Stage, System
+from dgan_jax.data.pipeline import Batches, prefetch, to_unit
+from dgan_jax.train import parallel
+from dgan_jax.train.checkpoint import Checkpoints
+from dgan_jax.train.configs import to_dict
+from dgan_jax.train.log import Log
+from dgan_jax.train.preview import Preview
+from dgan_jax.train.state import Guard, TrainState, begin
+from dgan_jax.train.step import train_step
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+class Diverged(Exception):
+    """Losses stayed without a finite value after every rollback that was allowed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What an observer of the loop is told. `metrics` is empty between log steps."""
+
+    step: int
+    total: int
+    stage: str
+    metrics: dict[str, float]
+    steps_per_second: float
+    images_per_second: float
+
+
+Observe = Callable[[Progress], None]
+
+
+def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[int, int]:
+    """(index, first step) of the stage that step `step` belongs to; the last one at the end of the training."""
+    first = 0
+    for i, stage in enumerate(stages[:-1]):
+        if step < first + stage.steps:
+            return i, first
+        first += stage.steps
+    return len(stages) - 1, first
+
+
+@dataclasses.dataclass(frozen=True)
+class Calls:
+    """Batches by call of the compiled step instead of by step: `count` of them, stacked if that is more than one."""
+
+    batches: Batches
+    first: int
+    count: int
+
+    def __getitem__(self, call: int) -> dict[str, np.ndarray]:
+        parts = [self.batches[self.first + call * self.count + i] for i in range(self.count)]
+        return parts[0] if self.count == 1 else jax.tree.map(lambda *each: np.stack(each), *parts)
+
+
+def compile_stage(
+    experiment: Experiment, system: System, mapping: parallel.Mapping, index: int, first_step: int
+) -> Callable[..., tuple[TrainState, dict]]:
+    """The compiled step of a stage: takes uint8 batches."""
+    stage = system.stages[index]
+    step = functools.partial(
+        train_step, objective=stage.objective, optimizers=stage.optimizers, first_step=first_step,
+        ema={name: player.ema for name, player in system.players.items()},
+        accumulate=experiment.train.accumulate, axis_name=mapping.axis_name,
+    )  # fmt: skip
+
+    def from_bytes(state: TrainState, batch: dict, key: jax.Array) -> tuple[TrainState, dict]:
+        return step(state, {**batch, "image": to_unit(batch["image"])}, key)
+
+    return mapping.compile(from_bytes, experiment.train.steps_per_call)
+
+
+class Runner:
+    """One run of the loop. `first()` makes the state at step 0, `like(step)` the shapes of a later one."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        system: System,
+        mapping: parallel.Mapping,
+        batches: Batches,
+        checkpoints: Checkpoints,
+        first: Callable[[], TrainState],
+        like: Callable[[int], TrainState],
+        *,
+        open_log: Callable[[int], Log] | None,
+        preview: Preview | None,
+        observe: Observe,
+    ) -> None:
+        self.experiment, self.system, self.mapping, self.batches = experiment, system, mapping, batches
+        self.checkpoints, self.first, self.like = checkpoints, first, like
+        self.open_log, self.preview, self.observe = open_log, preview, observe
+        self.options, self.config = experiment.train, to_dict(experiment)
+        self.log: Log | None = None
+        self.stopped: Callable[[], bool] = lambda: False
+        self.compiled = functools.cache(functools.partial(compile_stage, experiment, system, mapping))
+
+    def run(self, stopped: Callable[[], bool]) -> TrainState:
+        """To the last step, from the newest intact checkpoint or from the start."""
+        self.stopped = stopped
+        state = self.resume()
+        while int(state.step) < self.options.steps:
+            state = self.stage(state)
+        return state
+
+    def close(self) -> None:
+        self.checkpoints.close()
+        if self.log is not None:
+            self.log.close()
+
+    def resume(self) -> TrainState:
+        """The state to go on from. The log forgets what came after it."""
+        newest = self.checkpoints.newest()
+        state = self.first() if newest is None else self.checkpoints.restore(newest, self.like(newest))
+        if self.open_log is not None:
+            if self.log is not None:
+                self.log.close()
+            self.log = self.open_log(int(state.step))
+        return state
+
+    def stage(self, state: TrainState) -> TrainState:
+        """From `state` (on the host) to the end of its stage, or to where a rollback leads."""
+        options, calls = self.options, self.options.steps_per_call
+        step = int(state.step)
+        index, first_step = stage_at(self.system.stages, step)
+        stage = self.system.stages[index]
+        end = first_step + stage.steps
+        advance, key = self.compiled(index, first_step), jax.random.key(options.seed)
+        begun = state.guard
+        device_state = self.mapping.put_state(state)
+        put = lambda batch: self.mapping.put_batch(batch, calls > 1)
+        metrics: dict[str, Any] | None = None
+        clock, counted = time.perf_counter(), 0
+        with prefetch(Calls(self.batches, step, calls), 0, options.prefetch, put) as feed:
+            while step < end:
+                previous = metrics
+                device_state, metrics = advance(device_state, next(feed), key)
+                step, counted = step + calls, counted + calls
+                # One step in flight: the bar tells the truth, and what went wrong is seen at the next step.
+                if previous is not None and self.failed_in_a_row(previous) >= options.bad_steps:
+                    return self.roll_back(step - calls, begun)
+                logged: dict[str, float] = {}
+                rate = counted / (time.perf_counter() - clock)
+                if step % options.log_every == 0 or step == options.steps:
+                    logged = {name: float(value) for name, value in self.mapping.get(metrics).items()}
+                    rate = counted / (time.perf_counter() - clock)
+                    self.record(step, {"stage": stage.name, **logged, "steps_per_second": round(rate, 4)})
+                    clock, counted = time.perf_counter(), 0
+                self.observe(
+                    Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch)
+                )
+                self.checkpoints.poll()
+                want_stop = self.stopped()
+                due = step % options.checkpoint_every == 0 or step in (end, options.steps) or want_stop
+                show = bool(options.sample_every) and (step % options.sample_every == 0 or step == options.steps)
+                if due or show:
+                    pause = time.perf_counter()
+                    state = self.mapping.get(device_state)
+                    if step == end and index + 1 < len(self.system.stages):
+                        state = jax.device_get(begin(state, self.system.stages[index + 1]))
+                    if due:
+                        self.checkpoints.save(step, state, self.config)
+                    if show:
+                        self.picture(step, state)
+                    clock += time.perf_counter() - pause
+                if want_stop and step < options.steps:
+                    self.checkpoints.wait()
+                    if not self.checkpoints.sealed(step):
+                        raise Stopped(f"stopped at step {step} of {options.steps}; its checkpoint could not be written")
+                    raise Stopped(f"stopped at step {step} of {options.steps}; the checkpoint is written")
+        return state
+
+    def failed_in_a_row(self, metrics: dict[str, Any]) -> int:
+        """Steps up to these metrics that were not applied."""
+        return int(self.mapping.get(metrics["guard/in_a_row"]))
+
+    def roll_back(self, step: int, guard: Guard) -> TrainState:
+        """The last good state with a lower learning rate than `guard`'s; `Diverged` after too many of these."""
+        self.checkpoints.wait()
+        said = f"losses or gradients were not finite in {self.options.bad_steps} steps in a row, up to step {step}"
+        state = self.resume()
+        if int(guard.rollbacks) >= self.options.rollbacks:
+            self.record(int(state.step), {"event": "diverged", "from": step})
+            raise Diverged(
+                f"{said}, and {int(guard.rollbacks)} rollbacks with lower learning rates did not help; the checkpoint of "
+                f"step {int(state.step)} is good: look at dgan doctor, then try a lower learning rate in another --out"
+            )
+        scale = np.float32(self.options.rollback_rate * guard.scale)
+        warnings.warn(f"{said}; back to step {int(state.step)} with {scale:.3g} of the learning rate", stacklevel=2)
+        self.record(int(state.step), {"event": "rollback", "from": step, "scale": float(scale)})
+        lower = dataclasses.replace(state.guard, rollbacks=guard.rollbacks + np.int32(1), scale=scale)
+        return dataclasses.replace(state, guard=lower)
+
+    def record(self, step: int, values: dict[str, Any]) -> None:
+        """A line of the log."""
+        if self.log is not None:
+            self.tolerate("the log", lambda: self.log.write(step, values))  # type: ignore[union-attr]
+
+    def picture(self, step: int, state: TrainState) -> None:
+        """Held-out images, restored; how much two restorations of the same image differ goes into the log."""
+        if self.preview is not None:
+            self.tolerate("the picture", lambda: self.record(step, {"diversity": self.preview.write(state, step)}))  # type: ignore[union-attr]
+
+    def tolerate(self, what: str, write: Callable[[], None]) -> None:
+        """A full disk does not end a training."""
+        try:
+            write()
+        except OSError as error:
+            warnings.warn(f"{what} could not be written ({error.strerror}); training goes on", stacklevel=3)
