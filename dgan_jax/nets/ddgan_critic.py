@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.layers import sinusoid, uniform_fan_out
-from dgan_jax.ops import fir
+from dgan_jax.ops import fir, patches
 
 Dtype = Any
 
@@ -63,6 +63,16 @@ class DownBlock(nn.Module):
         return (h + x) / np.sqrt(2.0)
 
 
+def check_groups(batch: int, group: int) -> None:
+    """A ValueError if the deviation cannot be taken within groups of `group`, or of the whole of a smaller batch."""
+    size = max(1, min(batch, group))
+    if batch % size:
+        raise ValueError(
+            f"the critic compares images in groups of {size}, which a batch of {batch} cannot be divided into; "
+            f"try --data.batch {batch // size * size}"
+        )
+
+
 def minibatch_deviation(h: jax.Array, group: int, axis_name: str | None) -> jax.Array:
     """Append the deviation within groups of the batch as one channel: [B, H, W, C] -> [B, H, W, C + 1].
 
@@ -90,7 +100,9 @@ class Critic(nn.Module):
 
     `variant`: small is the published critic for 32x32 images, large for 256x256. `group`: samples per group of the
     minibatch deviation; with `axis_name` the groups are those of the whole batch, devices in order. `dtype` is that of
-    activations; parameters and the last layer are float32.
+    activations; parameters and the last layer are float32. Wavelet diffusion-GANs (Phung et al., arXiv 2211.16152) keep
+    the first `layers` blocks and may turn pixels of a `patch` into channels; with `local_head` the result is (logits
+    [B], logits of each place [B, places]).
     """
 
     variant: str = "small"
@@ -99,19 +111,30 @@ class Critic(nn.Module):
     group: int = 4
     axis_name: str | None = None
     dtype: Dtype = jnp.float32
+    layers: int | None = None
+    patch: int = 1
+    local_head: bool = False
 
     @nn.compact
     def __call__(
         self, x_t: jax.Array, t: jax.Array, x_next: jax.Array, condition: jax.Array | None = None
-    ) -> jax.Array:
+    ) -> jax.Array | tuple[jax.Array, jax.Array]:
         blocks, final_scale = lookup("critic", self.variant, VARIANTS)
+        if self.layers is not None:
+            if not 3 <= self.layers <= len(blocks):
+                raise ValueError(f"the {self.variant} critic has 3 to {len(blocks)} layers, got {self.layers}")
+            blocks = blocks[: self.layers]
         time = activate(TimeEmbedding(self.time_embedding, self.time_embedding, self.dtype, name="embed")(t))
         given = [x_t, x_next] if condition is None else [x_t, x_next, condition]
-        h = jnp.concatenate(given, axis=-1).astype(self.dtype)
+        h = jnp.concatenate([patches.channels_first(x, self.patch) for x in given], axis=-1).astype(self.dtype)
         h = conv(2 * self.features, 1, self.dtype, "stem")(h)
         for i, (multiplier, halve) in enumerate(blocks):
             h = DownBlock(multiplier * self.features, halve, self.dtype, name=f"block_{i}")(h, time)
         h = minibatch_deviation(h, self.group, None if self.is_initializing() else self.axis_name)
         h = activate(conv(8 * self.features, 3, self.dtype, "final", scale=final_scale)(h))
-        h = h.astype(jnp.float32).sum((1, 2))  # not the mean
-        return nn.Dense(1, kernel_init=uniform_fan_out(), name="out")(h)[:, 0]
+        h = h.astype(jnp.float32)
+        logits = nn.Dense(1, kernel_init=uniform_fan_out(), name="out")(h.sum((1, 2)))[:, 0]  # not the mean
+        if not self.local_head:
+            return logits
+        local = nn.Dense(1, kernel_init=uniform_fan_out(), name="local")(h)
+        return logits, local.reshape(h.shape[0], -1)

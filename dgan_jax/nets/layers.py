@@ -14,6 +14,25 @@ def sinusoid(t: jax.Array, features: int) -> jax.Array:
     return jnp.pad(jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1), ((0, 0), (0, features % 2)))
 
 
+def group_norm(x: jax.Array, gain: jax.Array, shift: jax.Array, *, groups: int, epsilon: float = 1e-6) -> jax.Array:
+    """x [B, H, W, C] with mean 0 and variance 1 in each group of channels, times gain, plus shift ([B, C] or [C]).
+
+    Computed in float32. Channels are reduced first and grouped then: XLA:CPU takes half the time that flax's reduction
+    over (H, W, C / groups) takes.
+    """
+    wide = x.astype(jnp.float32)
+    batch, channels = x.shape[0], x.shape[-1]
+
+    def grouped_mean(values: jax.Array) -> jax.Array:
+        each = values.mean((1, 2)).reshape(batch, groups, channels // groups)
+        return jnp.broadcast_to(each.mean(-1, keepdims=True), each.shape).reshape(batch, 1, 1, channels)
+
+    plane = lambda values: values.astype(jnp.float32).reshape(-1, 1, 1, channels)
+    wide = wide - grouped_mean(wide)
+    scale = plane(gain) * jax.lax.rsqrt(grouped_mean(jnp.square(wide)) + epsilon)
+    return (wide * scale + plane(shift)).astype(x.dtype)
+
+
 def uniform_fan_avg(scale: float = 1.0) -> nn.initializers.Initializer:
     """Uniform with variance scale / mean(fan in, fan out); scale 0 stands for 1e-10."""
     return nn.initializers.variance_scaling(scale or 1e-10, "fan_avg", "uniform")

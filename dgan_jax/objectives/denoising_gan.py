@@ -115,15 +115,20 @@ def denoising_gan(
     return Objective(draw, (Phase("critic", critic), Phase("generator", generator)))
 
 
-def regression(adversarial: Objective, *, predict: Predict, process: Gaussian, encode: Callable, reconstruction: Callable) -> Objective:
-    """The same draws, but the generator alone, on the reconstruction term: the stage before the adversary is turned on."""
+def regression(
+    adversarial: Objective, *, predict: Predict, process: Gaussian, encode: Callable, start: Callable, reconstruction: Callable
+) -> Objective:
+    """The same draws, but the generator alone, on the reconstruction term: the stage before the adversary is turned on.
+
+    The chain begins at `start(y)`, the task's first estimate, instead of at the truth: in sampling x_{t+1} tells nothing of
+    the truth that y does not, and a generator that had learned to read it there would read noise.
+    """
 
     def generator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context
         y, own = draws["y"], draws["generator"]
-        x0 = encode(batch["image"])
-        _, x_next = diffuse_pair(process, x0, own)
-        loss = reconstruction(predict(params["generator"], x_next, own.t, own.latent, y), x0, y)
+        _, x_next = diffuse_pair(process, encode(start(y)), own)
+        loss = reconstruction(predict(params["generator"], x_next, own.t, own.latent, y), encode(batch["image"]), y)
         return loss, Report({"generator/reconstruction": loss})
 
     return Objective(adversarial.draw, (Phase("generator", generator),))

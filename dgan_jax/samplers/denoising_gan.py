@@ -33,3 +33,17 @@ def sample(
 
     steps = jnp.arange(latents.shape[0])[::-1]
     return jax.lax.scan(body, x_init, (steps, latents, noises))
+
+
+def sample_from_keys(
+    predict: Predict, process: Gaussian, keys: jax.Array, shape: tuple[int, ...], latent: int
+) -> jax.Array:
+    """x_0 [B, *shape] from one key an example: all of an example's randomness is a function of its key alone."""
+
+    def draw(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        start, latents, noises = jax.random.split(key, 3)
+        normal, steps = jax.random.normal, process.steps
+        return normal(start, shape), normal(latents, (steps, latent)), normal(noises, (steps, *shape))
+
+    x_init, latents, noises = jax.vmap(draw, out_axes=(0, 1, 1))(keys)
+    return sample(predict, process, x_init, latents, noises)[0]

@@ -7,7 +7,7 @@ import jax
 
 
 class Space(NamedTuple):
-    """`encode` takes images [B, H, W, C] in [-1, 1] to codes [B, H/factor, W/factor, channels(C)]; `decode` goes back."""
+    """`encode` takes images [B, H, W, C] in [-1, 1] to codes [B, H/factor, W/factor, channels(C)], `decode` back."""
 
     encode: Callable[[jax.Array], jax.Array]
     decode: Callable[[jax.Array], jax.Array]

@@ -1,30 +1,33 @@
 """Denoising diffusion-GAN: a few large denoising steps, each a conditional GAN.
 
-Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising Diffusion GANs", ICLR 2022, arXiv 2112.07804.
+Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising Diffusion GANs", ICLR 2022,
+arXiv 2112.07804.
 
-Unconditional as published. For restoration the task's condition channels stand beside x_t in the generator and beside the
-pair in the critic, and what is exactly known is put back into every prediction; classes enter the same way, one plane per
-class (the paper has neither: this is our reading). With `residual` the generator predicts a correction of the task's cheap
-first estimate, so that an untrained network starts at that estimate's quality.
+Unconditional as published. For restoration the task's condition channels stand beside x_t in the generator and beside
+the pair in the critic, and what is exactly known is put back into every prediction; classes enter the same way, one
+plane per class (the paper has neither: this is our reading). With `residual` the generator predicts a correction of the
+task's cheap first estimate, in units of how far that may be wrong (`y["contrast"]`, where the task tells it), so that an
+untrained network starts at that estimate's quality and a trained one leaves a sky alone.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task
-from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.core.rates import cosine_per_epoch
+from dgan_jax.nets.ddgan_critic import Critic, check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.objectives.denoising_gan import denoising_gan, regression
 from dgan_jax.process.gaussian import gaussian, vp_betas
-from dgan_jax.samplers import denoising_gan as sampler
+from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.pixel import pixel
 
 PAPER = "Xiao, Kreis, Vahdat 2022, arXiv 2112.07804"
-TASKS = ("generate", "inpaint")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class Config:
     r1_every: int = 15
     """Lazy R1: on every n-th step, not multiplied by n."""
     reconstruction: float = 0.0
-    """Weight of the mean absolute error of the predicted x0 in the generator's loss; 0 as published."""
+    """Weight of the mean absolute error of the predicted x0 (with `residual`: in its units); 0 as published."""
     regression_share: float = 0.0
     """Part of the training that the generator spends on the reconstruction alone, before the critic is turned on."""
     learning_rate_generator: float = 1.6e-4
@@ -86,12 +89,6 @@ class Config:
         for name in ("steps", "features", "blocks", "latent", "r1_every", "critic_features"):
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
-
-
-def cosine_per_epoch(rate: float, end: float, *, steps: int, epoch: int) -> optax.Schedule:
-    """The rate falls along a cosine from `rate` to `end`, constant within an epoch; past the end it climbs again."""
-    epochs = max(1, -(-steps // epoch))
-    return lambda count: end + (rate - end) * 0.5 * (1 + jnp.cos(jnp.pi * (count // epoch) / epochs))
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
@@ -121,38 +118,29 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         dtype=jnp.dtype(config.dtype),
     )
 
-    group = min(spec.batch, critic.group)
-    if spec.batch % max(1, group):
-        raise ValueError(
-            f"the critic compares images in groups of {group}, which a batch of {spec.batch} cannot be divided into; "
-            f"try --data.batch {spec.batch // group * group}"
-        )
+    check_groups(spec.batch, critic.group)
+
+    # Without a unit, the brightest textures would decide what is learned.
+    unit = lambda y: y.get("contrast", 1.0) if config.residual else 1.0
 
     def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
-        x0 = generator.apply({"params": params}, x, t, z, task.condition(y))
+        x0 = cast(jax.Array, generator.apply({"params": params}, x, t, z, task.condition(y)))
         if config.residual:
-            x0 = task.start(y) + x0
+            x0 = task.start(y) + unit(y) * x0
         return task.project(x0, y)
 
     def judge(params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement) -> jax.Array:
-        return critic.apply({"params": params}, x_t, t, x_next, task.condition(y))
+        return cast(jax.Array, critic.apply({"params": params}, x_t, t, x_next, task.condition(y)))
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         shape = (*y["image"].shape[1:3], channels)
-
-        def draw(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-            start, latents, noises = jax.random.split(key, 3)
-            normal = jax.random.normal
-            return normal(start, shape), normal(latents, (config.steps, config.latent)), normal(noises, (config.steps, *shape))
-
-        x_init, latents, noises = jax.vmap(draw, out_axes=(0, 1, 1))(keys)
         step = lambda x, t, z: predict(variables["params"]["generator"], x, t, z, y)
-        return jnp.clip(space.decode(sampler.sample(step, process, x_init, latents, noises)[0]), -1, 1)
+        return jnp.clip(space.decode(sample_from_keys(step, process, keys, shape, config.latent)), -1, 1)
 
     reconstruction = None
     if config.reconstruction:
-        # Known pixels are projected, so only what is predicted counts; its mean over the hole would weigh small holes more.
-        reconstruction = lambda x0_hat, x0, y: config.reconstruction * jnp.mean(jnp.abs(x0_hat - x0))
+        # Known pixels are projected, so only what is predicted counts. Its mean over the hole would weigh small holes more.
+        reconstruction = lambda x0_hat, x0, y: config.reconstruction * jnp.mean(jnp.abs(x0_hat - x0) / unit(y))
     objective = denoising_gan(
         predict=predict, judge=judge, process=process, measure=task.measure, encode=space.encode, latent=config.latent,
         r1_gamma=config.r1_gamma, r1_every=config.r1_every, reconstruction=reconstruction,
@@ -169,7 +157,11 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     }
     stages = [Stage("adversarial", spec.steps - warm, objective, optimizers(spec.steps - warm))]
     if warm:
-        alone = regression(objective, predict=predict, process=process, encode=space.encode, reconstruction=reconstruction)
+        assert reconstruction is not None  # a Config with the one has the other
+        alone = regression(
+            objective, predict=predict, process=process, encode=space.encode, start=task.start,
+            reconstruction=reconstruction,
+        )  # fmt: skip
         stages.insert(0, Stage("regression", warm, alone, {"generator": optimizers(warm)["generator"]}))
 
     def inputs(y: Measurement) -> tuple[jax.Array, jax.Array]:
@@ -178,7 +170,9 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     players = {
         "generator": Player(
-            generator, lambda y: (*inputs(y), jnp.zeros((y["image"].shape[0], config.latent)), task.condition(y)), config.ema
+            generator,
+            lambda y: (*inputs(y), jnp.zeros((y["image"].shape[0], config.latent)), task.condition(y)),
+            config.ema,
         ),
         "critic": Player(critic, lambda y: (*inputs(y), space.encode(y["image"]), task.condition(y))),
     }

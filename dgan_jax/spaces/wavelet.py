@@ -1,0 +1,39 @@
+"""The Haar bands of the image as the space of the diffusion.
+
+Phung, Dao, Tran, "Wavelet Diffusion Models are fast and scalable Image Generators", CVPR 2023, arXiv 2211.16152.
+"""
+
+import jax
+
+from dgan_jax.core.names import lookup
+from dgan_jax.ops import haar
+from dgan_jax.spaces.space import Space
+
+
+def wavelet(levels: int = 1, order: str = "lh_hl") -> Space:
+    """Bands divided by 2 a level, so that codes lie in [-1, 1] as images do. [B, H, W, C] <-> [B, H/f, W/f, f*f*C].
+
+    A second level transforms every band of the first, so that all channels have one resolution; f = 2^levels. `order`
+    is that of the bands (`haar.ORDERS`). Sides must be multiples of f.
+    """
+    if levels < 1:
+        raise ValueError(f"a wavelet space has at least 1 level, got {levels}; pixel() is the space without one")
+    bands, factor = lookup("order of the bands", order, haar.ORDERS), 2**levels
+
+    def encode(image: jax.Array) -> jax.Array:
+        height, width = image.shape[1:3]
+        if height % factor or width % factor:
+            raise ValueError(
+                f"{levels} wavelet levels need sides that are multiples of {factor}, got {height}x{width}; try "
+                f"{height // factor * factor}x{width // factor * factor}, or pad"
+            )
+        for _ in range(levels):
+            image = haar.dwt(image, bands) / 2
+        return image
+
+    def decode(code: jax.Array) -> jax.Array:
+        for _ in range(levels):
+            code = haar.idwt(2 * code, bands)
+        return code
+
+    return Space(encode=encode, decode=decode, channels=lambda channels: channels * factor**2, factor=factor)
