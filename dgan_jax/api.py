@@ -17,19 +17,20 @@ from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import Spec, System, Task
+from dgan_jax.data.options import open_data
 from dgan_jax.data.pictures import damaged
 from dgan_jax.data.pipeline import evaluation, to_bytes
 from dgan_jax.data.tiles import tiles
-from dgan_jax.data.options import open_data
-from dgan_jax.evaluate import INPAINT_METRICS, Result
+from dgan_jax.evaluate import Result, damage, metrics_for
 from dgan_jax.evaluate import evaluate as measure
 from dgan_jax.metrics.table import named
 from dgan_jax.report import Report
-from dgan_jax.restore import photographs, restorer
+from dgan_jax.restore import Photograph, photograph, restorer
 from dgan_jax.train import configs
 from dgan_jax.train.checkpoint import versions
-from dgan_jax.train.loop import Observe, claim, fresh_state, load, spec_of, write_state
+from dgan_jax.train.loop import claim, fresh_state, load, spec_of, write_state
 from dgan_jax.train.loop import train as run_training
+from dgan_jax.train.runner import Observe
 from dgan_jax.train.state import TrainState
 
 load_config = configs.load
@@ -60,11 +61,12 @@ def train(experiment: Experiment | str, out: str | Path, *, observe: Observe = l
     return run_training(load_config(experiment) if isinstance(experiment, str) else experiment, out, observe=observe)
 
 
-def check_task(name: str, known: Sequence[str]) -> None:
-    """A ValueError unless the task exists and is one of `known`."""
+def check_task(name: str) -> None:
+    """A ValueError unless the task exists and is about photographs."""
     tasks.find(name)
-    if name not in known:
-        raise ValueError(f"task {name!r} does not restore photographs; choose from: {', '.join(known)}")
+    if name == "generate":
+        known = ", ".join(sorted(set(tasks.classes()) - {name}))
+        raise ValueError(f"task {name!r} does not restore photographs; choose from: {known}")
 
 
 def classical(name: str, task: Task, data: Data) -> System:
@@ -77,33 +79,66 @@ def classical(name: str, task: Task, data: Data) -> System:
     return system
 
 
-def restoring(task: str, *, run: str | Path | None = None, system: str | None = None, tile: int = 512) -> Callable:
-    """A function (uint8 image [H, W, C], hole=[H, W, 1], seed=0) -> version(n) -> uint8 image, by a run or a classical system."""
+@dataclasses.dataclass(frozen=True)
+class Restorer:
+    """Restores photographs by a run or by a classical system.
+
+    Called with uint8 [H, W, C] and what is known of its damage: `hole` [H, W, 1], `kernel` [k, k], levels by their
+    names in `task.ranges`.
+    """
+
+    name: str
+    task: Task
+    system: System
+    variables: dict[str, Any]
+    channels: int
+    tile: int
+
+    def __call__(
+        self, image: np.ndarray, *, hole: np.ndarray | None = None, kernel: np.ndarray | None = None, seed: int = 0,
+        **levels: float,
+    ) -> Photograph:  # fmt: skip
+        if image.shape[-1] != self.channels:
+            raise ValueError(f"the image has {image.shape[-1]} channels, {self.name} works on {self.channels}")
+        return photograph(
+            self.system,
+            self.task,
+            self.variables,
+            image,
+            hole=hole,
+            kernel=kernel,
+            levels=levels,
+            seed=seed,
+            tile=self.tile,
+        )
+
+
+def restoring(task: str, *, run: str | Path | None = None, system: str | None = None, tile: int = 512) -> Restorer:
+    """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8."""
+    check_task(task)
     if (run is None) == (system is None):
-        raise ValueError("give either --run FOLDER (from dgan train or dgan quickstart) or --system NAME (for example biharmonic)")
+        raise ValueError(
+            "give either --run FOLDER (from dgan train or dgan quickstart) or --system NAME (for example biharmonic)"
+        )
+    if tile < 32:
+        raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if run is not None:
         experiment, built, variables = load(run)
         own = tasks.name_of(experiment.task)
         if own != task:
             raise ValueError(f"{run} was trained for the task {own!r}, not {task!r}")
-        degradation, channels = experiment.task, experiment.data.channels
-    else:
-        degradation, variables, channels = tasks.find(task)(), {}, 3
-        built = classical(str(system), degradation, Data())
-
-    def restore(image: np.ndarray, *, hole: np.ndarray, seed: int = 0) -> Callable[[int], np.ndarray]:
-        if image.shape[-1] != channels:
-            raise ValueError(f"the image has {image.shape[-1]} channels, {run or system} works on {channels}")
-        return photographs(built, degradation, variables, image, hole=hole, seed=seed, tile=tile)
-
-    return restore
+        return Restorer(str(run), experiment.task, built, variables, experiment.data.channels, tile)
+    degradation = tasks.find(task)()
+    return Restorer(str(system), degradation, classical(str(system), degradation, Data()), {}, 3, tile)
 
 
 def sample(run: str | Path, count: int, *, seed: int = 0, label: int | None = None, batch: int = 16) -> np.ndarray:
     """uint8 [count, H, W, C] from a run whose task is generation. Image i depends on (seed, i) alone."""
     experiment, system, variables = load(run)
     if tasks.name_of(experiment.task) != "generate":
-        raise ValueError(f"{run} was trained for {tasks.name_of(experiment.task)!r}; dgan sample needs a run of the task 'generate'")
+        raise ValueError(
+            f"{run} was trained for {tasks.name_of(experiment.task)!r}; dgan sample needs a run of the task 'generate'"
+        )
     if count < 1:
         raise ValueError(f"--count must be at least 1, got {count}")
     classes, data = experiment.task.classes, experiment.data
@@ -140,19 +175,25 @@ def evaluate(
 ) -> Report:
     """Measure runs (folders) and classical systems (names) on the same images with the same damage.
 
-    crop: "centre" or "tiles" (all pieces of each image). samples: restorations by each run, a row each. fill: a row for the
-    task's cheap first estimate.
+    crop: "centre" or "tiles" (all pieces of each image). samples: restorations by each run, a row each. fill: a row for
+    the task's cheap first estimate.
     """
     if not targets:
         raise ValueError("nothing to evaluate; give the folder of a run or the name of a classical system")
-    metrics = tuple(metrics) or INPAINT_METRICS
     named(metrics)
     loaded = {target: load(target) for target in targets if Path(target).is_dir()}
     first = next(iter(loaded.values()))[0] if loaded else None
-    degradation = first.task if first is not None and task in (None, tasks.name_of(first.task)) else tasks.find(task or "inpaint")()
+    degradation = (
+        first.task
+        if first is not None and task in (None, tasks.name_of(first.task))
+        else tasks.find(task or "inpaint")()
+    )
     if tasks.name_of(degradation) == "generate":
         raise ValueError("generation has no original to compare with; look at dgan sample, or evaluate a restoring run")
+    metrics = tuple(metrics) or metrics_for(degradation)
     if hole is not None:
+        if "hole" not in degradation.accepts:
+            raise ValueError(f"the task {tasks.name_of(degradation)!r} has no holes; leave --hole out")
         degradation = dataclasses.replace(degradation, hole=hole)
     options = first.data if first is not None else Data()
     options = dataclasses.replace(options, name=data or options.name, size=size or options.size)
@@ -161,7 +202,14 @@ def evaluate(
         if target in loaded:
             experiment, system, variables = loaded[target]
             if tasks.name_of(experiment.task) != tasks.name_of(degradation):
-                raise ValueError(f"{target} was trained for {tasks.name_of(experiment.task)!r}, not {tasks.name_of(degradation)!r}")
+                raise ValueError(
+                    f"{target} was trained for {tasks.name_of(experiment.task)!r}, not {tasks.name_of(degradation)!r}"
+                )
+            if shapes(experiment.task, options) != shapes(degradation, options):
+                raise ValueError(
+                    f"{target} was trained for {experiment.task}, which measures something else than {degradation}; "
+                    "evaluate them one by one"
+                )
             built[Path(target).name if Path(target).name not in built else target] = system, variables
         else:
             built[target] = classical(target, degradation, options), {}
@@ -188,24 +236,31 @@ def evaluate(
             )
     protocol = {
         "data": options.name, "split": split, "size": options.size, "crop": crop, "seed": seed, "versions": versions(),
-        "task": {"name": tasks.name_of(degradation), **dataclasses.asdict(degradation)}, "device": jax.devices()[0].device_kind,
+        "task": {"name": tasks.name_of(degradation), **dataclasses.asdict(degradation)},
+        "device": jax.devices()[0].device_kind,
     }  # fmt: skip
     count = len(next(iter(results.values())).index)
     title = f"{tasks.name_of(degradation)}, {count} images of {options.name} ({split}), {options.size}x{options.size}"
-    if hasattr(degradation, "hole"):
-        title += f", hole {degradation.hole}, mean coverage {next(iter(results.values())).coverage.mean():.2f}"
+    coverage = next(iter(results.values())).coverage
+    if "hole" in degradation.accepts and coverage is not None:
+        title += f", hole {degradation.hole}, mean coverage {coverage.mean():.2f}"
     return Report(title, results, metrics, protocol, given(degradation, batches(), seed, keep))
+
+
+def shapes(task: Task, options: Data) -> tuple:
+    """What a system is built for: the shapes of everything in a measurement, and of the condition."""
+    example = {"image": jax.ShapeDtypeStruct((1, options.size, options.size, options.channels), jnp.float32)}
+    y = jax.eval_shape(jax.vmap(task.measure), jax.random.split(jax.random.key(0), 1), example)
+    return {name: value.shape for name, value in y.items()}, jax.eval_shape(task.condition, y).shape
 
 
 def given(task: Task, batches: Any, seed: int, keep: int) -> dict[str, np.ndarray]:
     """The first images, and as they were measured."""
-    from dgan_jax.evaluate import damage
-
     original, seen = [], []
     for index, batch in batches:
         y = damage(task, index, batch, seed)
         original.append(batch["image"])
-        seen.append(damaged(batch["image"], y.get("hole")))
+        seen.append(damaged(y))
         if sum(map(len, original)) >= keep:
             break
     return {"original": np.concatenate(original)[:keep], "damaged": np.concatenate(seen)[:keep]}

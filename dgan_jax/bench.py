@@ -11,7 +11,8 @@ import numpy as np
 from dgan_jax import systems
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import parallel
-from dgan_jax.train.loop import compile_stage, enter, fresh_state, spec_of, stage_at
+from dgan_jax.train.loop import enter, fresh_state, spec_of
+from dgan_jax.train.runner import compile_stage, stage_at
 
 
 class Cost(NamedTuple):
@@ -45,7 +46,12 @@ def cost(what: str, images: int, function: Any, arguments: tuple, call: Callable
     memory = compiled.memory_analysis()
     peak = np.nan
     if memory is not None:
-        peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+        peak = (
+            memory.temp_size_in_bytes
+            + memory.argument_size_in_bytes
+            + memory.output_size_in_bytes
+            - memory.alias_size_in_bytes
+        )
     call(compiled)
     times = []
     for _ in range(repeats):
@@ -53,13 +59,24 @@ def cost(what: str, images: int, function: Any, arguments: tuple, call: Callable
         call(compiled)
         times.append(time.perf_counter() - clock)
     low, middle, high = np.percentile(times, (25, 50, 75))
-    return Cost(what, images, compile_seconds, float(middle), float(high - low), float(analysis.get("flops", np.nan)), float(peak))
+    return Cost(
+        what,
+        images,
+        compile_seconds,
+        float(middle),
+        float(high - low),
+        float(analysis.get("flops", np.nan)),
+        float(peak),
+    )
 
 
-def bench(experiment: Experiment, *, repeats: int = 5, restoring: int | None = None) -> tuple[list[Cost], dict[str, int]]:
+def bench(
+    experiment: Experiment, *, repeats: int = 5, restoring: int | None = None
+) -> tuple[list[Cost], dict[str, int]]:
     """The last stage's training step on one device, one network call of each player, and restoring `restoring` images.
 
-    Returns the costs and the parameters of each player. The images are noise: no arithmetic here depends on their content.
+    Returns the costs and the parameters of each player. The images are noise: no arithmetic here depends on what they
+    show.
     """
     data = experiment.data
     system = systems.build(experiment.system, experiment.task, spec_of(experiment))
@@ -87,19 +104,21 @@ def bench(experiment: Experiment, *, repeats: int = 5, restoring: int | None = N
         own = {"params": variables["params"][name], **variables["model_state"][name]}
         call = lambda run, own=own, inputs=inputs: jax.block_until_ready(run(own, inputs))
         costs.append(cost(f"{name} forward", count, forward, (own, inputs), call, repeats))
-    call = lambda run: jax.block_until_ready(run(variables, y, keys))
-    costs.append(cost(f"restore ({system.calls} calls)", count, jax.jit(system.restore), (variables, y, keys), call, repeats))
+    whole = lambda run: jax.block_until_ready(run(variables, y, keys))
+    costs.append(
+        cost(f"restore ({system.calls} calls)", count, jax.jit(system.restore), (variables, y, keys), whole, repeats)
+    )
 
     advance: Any = compile_stage(experiment, system, mapping, last, first_step)
     stacked = experiment.train.steps_per_call
     if stacked > 1:
         batch = {k: np.stack([v] * stacked) for k, v in batch.items()}
     holder = [jax.tree.map(jnp.copy, state)]
-    batch = mapping.put_batch(batch)
+    placed = mapping.put_batch(batch)
 
     def step(run: Any) -> None:
-        holder[0], _ = run(holder[0], batch, key)
+        holder[0], _ = run(holder[0], placed, key)
         jax.block_until_ready(holder[0])
 
-    costs.append(cost("train step", data.batch * stacked, advance, (holder[0], batch, key), step, repeats))
+    costs.append(cost("train step", data.batch * stacked, advance, (holder[0], placed, key), step, repeats))
     return costs, parameters

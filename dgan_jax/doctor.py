@@ -127,7 +127,9 @@ def average_behind(course: Course) -> list[Finding]:
         values = course.late(name)
         if len(values) and np.median(values) > 0.2:
             evidence = f"{name} is {np.median(values):.2f} of the averaged weights' norm; restoring uses these"
-            found.append(Finding("the averaged weights lag far behind", evidence, "a smaller system.ema, or more steps"))
+            found.append(
+                Finding("the averaged weights lag far behind", evidence, "a smaller system.ema, or more steps")
+            )
     return found
 
 
@@ -137,7 +139,9 @@ def small_batch(course: Course) -> list[Finding]:
     if not batch or batch // accumulate >= 8 or not course.names("critic/gap"):
         return []
     evidence = f"the critic compares {batch // accumulate} images at a time"
-    return [Finding("the batch is small for an adversary", evidence, "data.batch 16 or more, with system.remat if needed")]
+    return [
+        Finding("the batch is small for an adversary", evidence, "data.batch 16 or more, with system.remat if needed")
+    ]
 
 
 def bad_data(course: Course) -> list[Finding]:

@@ -40,7 +40,7 @@ class Report:
     def table(self) -> list[tuple[str, ...]]:
         """One row for each system; the best mean of each metric is marked."""
         means = {name: result.means() for name, result in self.results.items()}
-        pick = lambda metric: (max if METRICS[metric].higher_is_better else min)
+        pick = lambda metric: max if METRICS[metric].higher_is_better else min
         best = {metric: pick(metric)(row[metric] for row in means.values()) for metric in self.metrics}
         mark = lambda metric, value: f"{value:.4g}" if abs(value) < 2 else f"{value:.2f}"
         rows = []
@@ -53,7 +53,9 @@ class Report:
         """Plain data of everything but the images."""
         systems = {
             name: {
-                **{metric: {"mean": float(np.mean(v)), "std": float(np.std(v))} for metric, v in result.figures.items()},
+                **{
+                    metric: {"mean": float(np.mean(v)), "std": float(np.std(v))} for metric, v in result.figures.items()
+                },
                 "images": len(result.index),
                 "seconds_per_image": result.seconds_per_image,
                 "coverage": None if result.coverage is None else float(result.coverage.mean()),
@@ -83,7 +85,9 @@ class Report:
 
     def renamed(self, names: Mapping[str, str]) -> "Report":
         """The same report with some systems called otherwise."""
-        return dataclasses.replace(self, results={names.get(name, name): result for name, result in self.results.items()})
+        return dataclasses.replace(
+            self, results={names.get(name, name): result for name, result in self.results.items()}
+        )
 
     def best(self, among: Iterable[str], metric: str) -> str:
         """The system with the best mean of a metric."""
@@ -100,7 +104,9 @@ class Report:
             gain = sign * float(np.mean(mine) - np.mean(theirs))
             wins = int(np.sum(sign * (mine - theirs) > 0))
             verdict = "wins against" if gain > 0 else "loses to"
-            said.append(f"{metric}: {ours} {verdict} {name} by {abs(gain):.3g}; it is better on {wins} of {len(mine)} images.")
+            said.append(
+                f"{metric}: {ours} {verdict} {name} by {abs(gain):.3g}; it is better on {wins} of {len(mine)} images."
+            )
         fastest = min(self.results, key=lambda name: self.results[name].seconds_per_image)
         if fastest != ours:
             ratio = self.results[ours].seconds_per_image / self.results[fastest].seconds_per_image

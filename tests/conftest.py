@@ -1,8 +1,13 @@
-"""Before jax starts: two host devices for pmap, quick compilation, and a cache of compiled programs."""
+"""Before jax starts: two host devices for pmap, quick compilation, and a cache of compiled programs.
+
+Tests are dealt to worker processes by file, and those of tests/test_systems.py by the system that they share.
+"""
 
 import os
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from dgan_jax.cli import environment
 
@@ -13,3 +18,10 @@ if "XLA_FLAGS" not in os.environ:
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "dgan_jax_tests_xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        call = getattr(item, "callspec", None)
+        shared = call.id if call is not None and "get_tiny" in call.params else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {shared}"))

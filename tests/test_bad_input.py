@@ -54,7 +54,10 @@ RESTORE = ("restore", "inpaint", "photos/0.png", "-o", "out", "--hole")
         ((*TRAIN, "--data.size", "30"), "multiples of 8"),
         ((*TRAIN, "--data.size", "32", "--system.features", "24"), "features 24"),
         ((*TRAIN, "--data.size", "32", "--task.hole", "bursh"), "unknown hole 'bursh'; did you mean 'brush'?"),
-        ((*TRAIN, "--data.size", "32", "--train.devices", "2", "--data.batch", "5"), "data.batch 5 cannot be divided over 2 devices"),
+        (
+            (*TRAIN, "--data.size", "32", "--train.devices", "2", "--data.batch", "5"),
+            "data.batch 5 cannot be divided over 2 devices",
+        ),
         ((*TRAIN, "--data.size", "32", "--data.batch", "6"), "groups of 4"),
         (("evaluate", "teela"), "unknown system 'teela'; did you mean 'telea'?"),
         (("evaluate", "telea", "--task", "inpiant"), "unknown task 'inpiant'; did you mean 'inpaint'?"),
@@ -78,20 +81,28 @@ def test_a_wrong_command_is_one_sentence(capsys, work, arguments, said):
 def test_an_empty_folder_of_photographs_is_refused(capsys, work):
     (work / "empty").mkdir()
     assert "empty" in refused(capsys, work, *TRAIN, "--data.name", "empty")
-    assert "no image files" in refused(capsys, work, "restore", "inpaint", "empty", "--hole", "hole.png", "--system", "telea")
+    assert "no image files" in refused(
+        capsys, work, "restore", "inpaint", "empty", "--hole", "hole.png", "--system", "telea"
+    )
 
 
 def test_a_hole_must_fit_and_leave_something_known(capsys, work):
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(work / "small.png")
     Image.fromarray(np.zeros((40, 48), np.uint8)).save(work / "none.png")
     Image.fromarray(np.full((40, 48), 255, np.uint8)).save(work / "all.png")
-    for name, said in (("small", "the hole is 40x40 pixels, the image 48x40"), ("none", "is empty"), ("all", "covers the whole image")):
+    for name, said in (
+        ("small", "the hole is 40x40 pixels, the image 48x40"),
+        ("none", "is empty"),
+        ("all", "covers the whole image"),
+    ):
         assert said in refused(capsys, work, *RESTORE, f"{name}.png", "--system", "nearest")
 
 
 def test_a_text_file_named_png_is_refused(capsys, work):
     (work / "text.png").write_text("hello")
-    assert "text.png" in refused(capsys, work, "restore", "inpaint", "text.png", "--hole", "hole.png", "--system", "nearest")
+    assert "text.png" in refused(
+        capsys, work, "restore", "inpaint", "text.png", "--hole", "hole.png", "--system", "nearest"
+    )
 
 
 def test_an_output_that_cannot_be_written_is_refused(capsys, work):
@@ -121,7 +132,10 @@ def test_known_pixels_come_back_bit_for_bit(work, system):
 
 
 def test_evaluation_writes_figures_that_name_their_protocol(work):
-    assert main(["evaluate", "nearest", "telea", "--data", "photos", "--size", "32", "--out", "report", "--hole", "box"]) == 0
+    assert (
+        main(["evaluate", "nearest", "telea", "--data", "photos", "--size", "32", "--out", "report", "--hole", "box"])
+        == 0
+    )
     report = json.loads((work / "report" / "metrics.json").read_text())
     assert report["protocol"]["task"]["hole"] == "box"
     assert set(report["systems"]["telea"]) >= {"psnr_hole", "psnr_rgb", "ssim_rgb_gauss", "seconds_per_image"}

@@ -19,8 +19,12 @@ def config(tmp_path):
     """The path of a small unconditional config."""
     source = configs.known()["ddgan_cifar10"].read_text()
     path = tmp_path / "small.py"
-    path.write_text(source.replace("def get_config", "def published").replace("def get_tiny", "def get_config").replace(
-        "Generate(classes=2)", "Generate()").replace(", classes=2)", ")"))
+    path.write_text(
+        source.replace("def get_config", "def published")
+        .replace("def get_tiny", "def get_config")
+        .replace("Generate(classes=2)", "Generate()")
+        .replace(", classes=2)", ")")
+    )
     return str(path)
 
 

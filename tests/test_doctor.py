@@ -14,13 +14,16 @@ STEPS = 30
 def course(data=None, config=None, **metrics):
     """A healthy log of 30 rows with some metrics replaced: a number, or a function of the share of the training."""
     healthy = {
-        "critic/gap": 0.8, "critic/r1": 0.01, "critic/gradient": 1.0, "generator/gradient": 0.5, "generator/ema_distance": 0.01,
-        "generator/reconstruction": lambda x: 0.1 + 0.1 * np.exp(-8 * x), "guard/skipped": 0, "guard/in_a_row": 0, "diversity": 0.1,
+        "critic/gap": 0.8, "critic/r1": 0.01, "critic/gradient": 1.0, "generator/gradient": 0.5,
+        "generator/ema_distance": 0.01, "generator/reconstruction": lambda x: 0.1 + 0.1 * np.exp(-8 * x),
+        "guard/skipped": 0, "guard/in_a_row": 0, "diversity": 0.1,
     }  # fmt: skip
     values = {**healthy, **metrics}
     at = lambda value, x: value(x) if callable(value) else value
     rows = [{"step": 10 * i, **{k: at(v, i / STEPS) for k, v in values.items()}} for i in range(1, STEPS + 1)]
-    return Course(rows, config or {"data": {"batch": 16}, "train": {"accumulate": 1}}, data or {"images": 1000, "left_out": 0})
+    return Course(
+        rows, config or {"data": {"batch": 16}, "train": {"accumulate": 1}}, data or {"images": 1000, "left_out": 0}
+    )
 
 
 def test_a_healthy_run_has_no_findings():

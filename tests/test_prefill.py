@@ -135,3 +135,16 @@ def test_a_fill_has_finite_gradients(fill, photographs):
     missing = jnp.asarray(drawn("thin", 1))
     slope = jax.grad(lambda image: jnp.sum(jnp.square(fill(image, missing))))(jnp.asarray(photographs[:1]))
     assert np.isfinite(slope).all()
+
+
+def test_contrast_is_small_in_a_sky_and_large_in_grass_also_deep_in_a_hole():
+    image = np.zeros((1, 64, 64, 3), np.float32)
+    image[:, :, 32:] = np.random.default_rng(0).choice([-0.5, 0.5], (64, 32, 1))
+    hole = np.zeros((1, 64, 64, 1), np.float32)
+    hole[:, 20:40, 4:16] = hole[:, 20:40, 46:60] = 1
+    found = np.asarray(prefill.contrast(jnp.asarray(image), jnp.asarray(hole)))[0, ..., 0]
+    assert found.shape == (64, 64)
+    assert found[30, 10] < 0.02
+    assert 0.3 < found[30, 53] < 0.6
+    loud = image + 100.0 * hole
+    np.testing.assert_array_equal(prefill.contrast(jnp.asarray(loud), jnp.asarray(hole))[0, ..., 0], found)

@@ -14,6 +14,7 @@ from dgan_jax.data.pipeline import to_unit
 from dgan_jax.train import configs, loop, parallel
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.log import read
+from dgan_jax.train.runner import compile_stage
 
 
 def tiny_experiments():
@@ -87,13 +88,17 @@ def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder):
         state = loop.enter(loop.fresh_state(experiment, system), system, first)
         leaves, tree = jax.tree.flatten(state.params)
         keys = jax.random.split(jax.random.key(0), len(leaves))
-        params = jax.tree.unflatten(tree, [x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)])
+        params = jax.tree.unflatten(
+            tree, [x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)]
+        )
         state = state.replace(params=params, step=jnp.asarray(first))
-        advance = loop.compile_stage(experiment, system, parallel.over(1), i, first)
+        advance = compile_stage(experiment, system, parallel.over(1), i, first)
         before = jax.device_get(params)
         after, _ = advance(state, loop.open_batches(experiment)[0], jax.random.key(0))
         for player in system.players:
-            pairs = zip(jax.tree_util.tree_leaves_with_path(before[player]), jax.tree.leaves(after.params[player]), strict=True)
+            pairs = zip(
+                jax.tree_util.tree_leaves_with_path(before[player]), jax.tree.leaves(after.params[player]), strict=True
+            )
             still = [jax.tree_util.keystr(path) for (path, a), b in pairs if np.array_equal(a, b)]
             everything = len(jax.tree.leaves(before[player]))
             if player in stage.optimizers:
@@ -109,7 +114,9 @@ def test_two_devices_do_what_one_does(get_tiny, folder):
     _, two_out, two = trained(get_tiny, folder, 2)
     for ours, theirs in zip(read(two_out / "log.jsonl"), read(one_out / "log.jsonl"), strict=True):
         for name in theirs.keys() - {"steps_per_second", "stage"}:
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-3, atol=1e-5, err_msg=f"{name} at {theirs['step']}")
+            np.testing.assert_allclose(
+                ours[name], theirs[name], rtol=2e-3, atol=1e-5, err_msg=f"{name} at {theirs['step']}"
+            )
     # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
     moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
     difference = np.linalg.norm(moved(one.params) - moved(two.params)) / np.linalg.norm(moved(one.params))
@@ -160,7 +167,9 @@ def test_a_system_says_what_it_is_and_which_tasks_it_does(name):
     assert module.__doc__
     assert module.PAPER
     for task in module.TASKS:
-        system = systems.build(module.Config(), tasks.find(task)(), loop.Spec(height=32, width=32, channels=3, steps=10))
+        system = systems.build(
+            module.Config(), tasks.find(task)(), loop.Spec(height=32, width=32, channels=3, steps=10)
+        )
         assert bool(system.players) == bool(system.stages)
 
 

@@ -14,7 +14,8 @@ EPOCH = 30_000 // 32
 def get_config() -> Experiment:
     return Experiment(
         system=ddgan.Config(
-            steps=2, features=64, multipliers=(1, 1, 2, 2, 4, 4), latent_layers=3, critic="large", r1_gamma=2.0, r1_every=10,
+            steps=2, features=64, multipliers=(1, 1, 2, 2, 4, 4), latent_layers=3, critic="large",
+            r1_gamma=2.0, r1_every=10,
             learning_rate_generator=2e-4, learning_rate_critic=1e-4,
         ),
         task=Generate(),

@@ -14,7 +14,8 @@ EPOCH = 120_000 // 64
 def get_config() -> Experiment:
     return Experiment(
         system=ddgan.Config(
-            features=64, multipliers=(1, 1, 2, 2, 4, 4), latent_layers=3, critic="large", r1_gamma=1.0, r1_every=10, ema=0.999,
+            features=64, multipliers=(1, 1, 2, 2, 4, 4), latent_layers=3, critic="large",
+            r1_gamma=1.0, r1_every=10, ema=0.999,
             learning_rate_generator=1.6e-4, learning_rate_critic=1e-4,
         ),
         task=Generate(),

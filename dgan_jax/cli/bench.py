@@ -35,13 +35,16 @@ def main(arguments: list[str]) -> int:
     costs, parameters = bench(experiment, repeats=options.repeats, restoring=options.restore_batch)
     rows = [
         (
-            c.what, str(c.images), f"{c.compile_seconds:.1f}", f"{c.seconds:.3f} ± {c.spread / 2:.3f}", f"{c.seconds / c.images:.4f}",
-            f"{c.images_per_second:.1f}", f"{c.flops / 1e9:.1f}", f"{c.achieved / 1e9:.1f}", f"{c.peak_bytes / 2**20:.0f}",
+            c.what, str(c.images), f"{c.compile_seconds:.1f}", f"{c.seconds:.3f} ± {c.spread / 2:.3f}",
+            f"{c.seconds / c.images:.4f}", f"{c.images_per_second:.1f}", f"{c.flops / 1e9:.1f}",
+            f"{c.achieved / 1e9:.1f}", f"{c.peak_bytes / 2**20:.0f}",
         )
         for c in costs
     ]  # fmt: skip
     device = jax.devices()[0]
     title = f"{options.config}: " + ", ".join(f"{name} {count:,} parameters" for name, count in parameters.items())
     table(title, ["", "images", "compile s", "seconds", "s/image", "images/s", "GFLOP", "GFLOP/s", "peak MiB"], rows)
-    console.print(f"median of {options.repeats} ± half the interquartile range; jax {jax.__version__} on {device.device_kind}")
+    console.print(
+        f"median of {options.repeats} ± half the interquartile range; jax {jax.__version__} on {device.device_kind}"
+    )
     return 0

@@ -8,7 +8,8 @@ import tyro
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Read a checkpoint of the published code, executing nothing in it, and write a run that dgan sample, evaluate and train take."""
+    """Read a checkpoint of the published code, executing nothing in it, and write a run that dgan sample, evaluate and
+    train take."""
 
     file: tyro.conf.Positional[str]
     """A .pth file, for example netG_1200.pth (averaged generator weights)."""

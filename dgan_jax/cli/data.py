@@ -1,8 +1,9 @@
 """Prepare and look at data: dgan data prepare | show | holes"""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -78,5 +79,6 @@ def holes(options: Holes) -> None:
 
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Prepare | Show | Holes, args=arguments, prog="dgan data")
-    {Prepare: prepare, Show: show, Holes: holes}[type(options)](options)
+    verbs: dict[type, Callable[[Any], None]] = {Prepare: prepare, Show: show, Holes: holes}
+    verbs[type(options)](options)
     return 0

@@ -20,14 +20,14 @@ class Options:
     task: str | None = None
     """Default: the run's own."""
     hole: str | None = None
-    """Hole sampler; default: the run's own."""
+    """Hole sampler, for tasks with holes; default: the run's own."""
     size: int | None = None
     """Side of the centre crop; default: the run's own."""
     limit: int = 200
     """Images at most; 0 is all."""
     batch: int = 16
     metrics: tuple[str, ...] = ()
-    """Default: psnr_hole, psnr_rgb, ssim_rgb_gauss."""
+    """Default: those of the task, for inpaint psnr_hole, psnr_rgb, ssim_rgb_gauss."""
     seed: int = 0
     crop: Literal["centre", "tiles"] = "centre"
     """centre: one crop per image; tiles: all pieces of that size."""
@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> int:
 
     with counting("evaluating", None) as count:
         report = api.evaluate(
-            options.targets, data=options.data, split=options.split, task=options.task, hole=options.hole, size=options.size,
-            limit=options.limit, batch=options.batch, metrics=options.metrics, seed=options.seed, crop=options.crop,
-            samples=options.samples, fill=options.fill, each=count,
+            options.targets, data=options.data, split=options.split, task=options.task, hole=options.hole,
+            size=options.size, limit=options.limit, batch=options.batch, metrics=options.metrics, seed=options.seed,
+            crop=options.crop, samples=options.samples, fill=options.fill, each=count,
         )  # fmt: skip
     table(report.title, ["system", *report.metrics, "ms per image"], report.table(), left=1)
     if options.out:

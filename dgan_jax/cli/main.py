@@ -9,7 +9,7 @@ from dgan_jax.cli import environment
 from dgan_jax.core.names import unknown
 
 NOT_VERBS = ("main", "environment", "screen")
-BAD_INPUT, STOPPED, INTERRUPTED = 2, 75, 130
+BAD_INPUT, DIVERGED, STOPPED, INTERRUPTED = 2, 70, 75, 130
 
 
 def verbs() -> list[str]:
@@ -26,7 +26,10 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Exit codes: 0 done, 2 bad input (one sentence on stderr), 75 stopped by a signal and resumable."""
+    """Run a verb.
+
+    Exit codes: 0 done, 2 bad input (one sentence on stderr), 70 diverged, 75 stopped by a signal and resumable.
+    """
     environment.prepare()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -41,13 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if verb not in verbs():
             raise unknown("verb", verb, verbs())
-        from dgan_jax.train.loop import Stopped
+        from dgan_jax.train.runner import Diverged, Stopped
 
         try:
             return importlib.import_module(f"dgan_jax.cli.{verb}").main(rest)
         except Stopped as stopped:
             print(f"dgan {verb}: {stopped}; run the same command again to go on", file=sys.stderr)
             return STOPPED
+        except Diverged as diverged:
+            print(f"dgan {verb}: {diverged}", file=sys.stderr)
+            return DIVERGED
     except ValueError as error:
         print(f"dgan {verb}: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -9,14 +9,15 @@ import tyro
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """A few minutes on a CPU, no network: trains an inpainting diffusion-GAN on photographs that come with scikit-image, restores holes
-    in photographs that it has never seen, and compares it with classical methods. Run it again to see the result again."""
+    """A few minutes on a CPU, no network: trains an inpainting diffusion-GAN on photographs that come with
+    scikit-image, restores holes in photographs that it has never seen, and compares it with classical methods. Run it
+    again to see the result again."""
 
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "quickstart"
     """Output folder: quickstart.png, metrics.json, images.csv, and the run itself."""
     steps: int | None = None
     """Training steps; default: the config's."""
-    size: int = 96
+    size: int = 128
     """Side of the test images, cut from the held-out photographs."""
     limit: int = 24
     """Test images at most."""
@@ -41,7 +42,14 @@ def main(arguments: list[str]) -> int:
     ours = str(folder / "run")
     with counting("restoring", None) as count:
         report = api.evaluate(
-            [ours, *CLASSICAL], size=options.size, crop="tiles", limit=options.limit, fill=True, samples=2, keep=6, each=count
+            [ours, *CLASSICAL],
+            size=options.size,
+            crop="tiles",
+            limit=options.limit,
+            fill=True,
+            samples=2,
+            keep=6,
+            each=count,
         )
     report = report.renamed({"run": "diffusion-GAN", "run, seed 2": "diffusion-GAN, other seed"})
     table(report.title, ["system", *report.metrics, "ms per image"], report.table())
@@ -52,8 +60,8 @@ def main(arguments: list[str]) -> int:
     report.picture(
         folder / "quickstart.png",
         only={
-            "original": "original", "damaged": "damaged", best: f"best classical:\n{best}", "diffusion-GAN": "diffusion-GAN",
-            "diffusion-GAN, other seed": "diffusion-GAN,\nother seed",
+            "original": "original", "damaged": "damaged", best: f"best classical:\n{best}",
+            "diffusion-GAN": "diffusion-GAN", "diffusion-GAN, other seed": "diffusion-GAN,\nother seed",
         },
     )  # fmt: skip
     console.print(f"written: {folder}/quickstart.png, metrics.json, images.csv; the run is {folder}/run")

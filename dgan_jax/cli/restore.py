@@ -2,26 +2,40 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from dgan_jax.api import Restorer
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Restore photographs of any size. Known pixels come back bit for bit; results are PNG files in the output folder."""
+    """Restore photographs of any size. Known pixels come back bit for bit; results are PNG files in the output
+    folder."""
 
     task: tyro.conf.Positional[str]
-    """What is wrong with the photographs: inpaint (parts are missing)."""
+    """What is wrong with the photographs: inpaint (parts are missing), superres (too small), denoise, deblur, dehaze,
+    jpeg (strongly compressed), or mixture (several of these)."""
     photos: tyro.conf.Positional[tuple[str, ...]]
     """Image files, or folders of them."""
-    hole: str
-    """Mask of the missing pixels (white = missing), of the image's size; or a folder with one mask per image, by the same name."""
+    hole: str | None = None
+    """Mask of missing pixels (white), of the image's size; or a folder with one mask per image, by the same name."""
+    sigma: float | None = None
+    """denoise: standard deviation of the noise in grey levels of 255; estimated if it is not given."""
+    quality: float | None = None
+    """jpeg: quality of the compression, 1 to 100; read from the file if it is not given."""
+    kernel: str | None = None
+    """deblur with known kernels: a picture of the kernel, bright where light went; its sum becomes 1."""
+    level: tuple[str, ...] = ()
+    """mixture: what is wrong and how much, as KIND=VALUE, for example noise=25 jpeg=40; what is not named is absent."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "restored"
     """Output folder."""
     run: str | None = None
-    """Folder of a training run to restore with."""
+    """Folder of a training run to restore with. For superres the run says how many times larger the result is."""
     system: str | None = None
     """Or a classical system by name, for example biharmonic or telea."""
     samples: int = 1
@@ -30,34 +44,85 @@ class Options:
     polarity: Literal["auto", "white-hole", "white-keep"] = "auto"
     """What white means in the mask; auto is white-hole."""
     tile: int = 512
-    """Larger photographs are restored in overlapping windows of this side."""
+    """Larger results are restored in overlapping windows of this side."""
+
+
+def levels_of(options: Options) -> dict[str, float]:
+    """The levels that the options tell, by name."""
+    told = {
+        name: value for name, value in (("sigma", options.sigma), ("quality", options.quality)) if value is not None
+    }
+    for entry in options.level:
+        kind, _, value = entry.partition("=")
+        try:
+            told[kind] = float(value)
+        except ValueError:
+            raise ValueError(f"--level takes KIND=VALUE, for example noise=25, got {entry!r}") from None
+    return told
+
+
+def find_photos(places: Sequence[str]) -> list[Path]:
+    """The files that are named, and those in the folders that are named."""
+    from dgan_jax.data.images import find_images
+
+    files = [file for place in map(Path, places) for file in (find_images(place) if place.is_dir() else [place])]
+    if not files:
+        raise ValueError(f"no image files in {', '.join(places)}; give a photograph or a folder of them")
+    return files
+
+
+def known_of(file: Path, options: Options, restorer: "Restorer") -> dict[str, Any]:
+    """What is known of the damage of one photograph."""
+    from dgan_jax.cli.screen import console
+    from dgan_jax.data.images import jpeg_table, read_image, read_mask
+    from dgan_jax.ops.jpeg import quality_of
+
+    known: dict[str, Any] = dict(levels_of(options))
+    if options.hole is not None:
+        mask = Path(options.hole)
+        if mask.is_dir():
+            mask = next((m for m in sorted(mask.iterdir()) if m.stem == file.stem), mask / f"{file.stem}.png")
+        known["hole"] = read_mask(mask, polarity=options.polarity)
+    if options.kernel is not None:
+        light = read_image(options.kernel, channels=1)[..., 0].astype("float32")
+        if not light.any():
+            raise ValueError(f"{options.kernel} is black all over; a kernel is bright where light went")
+        known["kernel"] = light / light.sum()
+    if "quality" in restorer.task.ranges and "quality" not in known:
+        table = jpeg_table(file)
+        if table is not None:
+            known["quality"] = quality_of(table)
+            console.print(f"{file}: quality {known['quality']}, read from the file")
+    return known
 
 
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan restore")
     from dgan_jax import api
     from dgan_jax.cli.screen import console, counting
-    from dgan_jax.data.images import find_images, read_image, read_mask, write_image
+    from dgan_jax.data.images import read_image, write_image
 
-    api.check_task(options.task, ("inpaint",))
     if options.samples < 1:
         raise ValueError(f"--samples must be at least 1, got {options.samples}")
-    files = [file for photo in options.photos for file in (find_images(Path(photo)) if Path(photo).is_dir() else [Path(photo)])]
-    if not files:
-        raise ValueError(f"no image files in {', '.join(options.photos)}; give a photograph or a folder of them")
-    restore = api.restoring(options.task, run=options.run, system=options.system, tile=options.tile)
+    api.check_task(options.task)
+    if options.task == "inpaint" and options.hole is None:
+        raise ValueError("inpainting needs a hole, the mask of the missing pixels; give --hole MASK, white = missing")
+    levels_of(options)
+    files = find_photos(options.photos)
+    restorer = api.restoring(options.task, run=options.run, system=options.system, tile=options.tile)
     failed = 0
     with counting("restoring", len(files)) as count:
         for i, file in enumerate(files):
             try:
-                image = read_image(file)
-                mask = Path(options.hole)
-                if mask.is_dir():
-                    mask = next((m for m in sorted(mask.iterdir()) if m.stem == file.stem), mask / f"{file.stem}.png")
-                version = restore(image, hole=read_mask(mask, polarity=options.polarity), seed=options.seed)
+                image = read_image(file, channels=restorer.channels)
+                known = known_of(file, options, restorer)
+                photograph = restorer(image, **known, seed=options.seed)
+                if "sigma" in photograph.y and "sigma" not in known:
+                    sigma = 127.5 * float(photograph.y["sigma"][0])
+                    console.print(f"{file}: noise of {sigma:.1f} grey levels, estimated within what the run has learnt")
                 for n in range(options.samples):
                     name = f"{file.stem}.png" if options.samples == 1 else f"{file.stem}_{n + 1}.png"
-                    write_image(Path(options.out) / name, version(n))
+                    write_image(Path(options.out) / name, photograph(n))
                     console.print(f"{Path(options.out) / name}")
             except ValueError as error:
                 failed += 1

@@ -6,12 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
-from dgan_jax.train.loop import Progress as Step
+from dgan_jax.train.runner import Progress as Step
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
+"""In a file or a pipe there is no width to ask for."""
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
@@ -42,8 +51,8 @@ def training() -> Iterator[Callable[[Step], None]]:
         yield line
         return
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console) as bar:
         job = bar.add_task("compiling", total=None, rate="")
@@ -62,7 +71,12 @@ def training() -> Iterator[Callable[[Step], None]]:
 def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar over images; silent where there is no terminal."""
     with Progress(
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, disable=not sys.stdout.isatty()
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not sys.stdout.isatty(),
     ) as bar:
         job = bar.add_task(what, total=total)
         yield lambda done: bar.update(job, completed=done)

@@ -19,5 +19,10 @@ def main(arguments: list[str]) -> int:
     from dgan_jax.cli.screen import table
 
     rows = [row for row in api.systems(options.task)]
-    table("", ["system", "family", "tasks", "what", "source"], [(r.name, r.family, ", ".join(r.tasks), r.what, r.paper) for r in rows], left=5)
+    table(
+        "",
+        ["system", "family", "tasks", "what", "source"],
+        [(r.name, r.family, ", ".join(r.tasks), r.what, r.paper) for r in rows],
+        left=5,
+    )
     return 0

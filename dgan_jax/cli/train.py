@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from typing import Any
 
 import tyro
 
@@ -21,10 +22,14 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
     default = configs.load(name)
-    fields = [("out", str, dataclasses.field(default=f"runs/{name.rpartition('/')[2].removesuffix('.py')}"))]
+    folder = f"runs/{name.rpartition('/')[2].removesuffix('.py')}"
+    fields: list[tuple[str, Any, Any]] = [("out", str, dataclasses.field(default=folder))]
     fields += [("hosts", bool, dataclasses.field(default=False))]
-    fields += [(f.name, type(getattr(default, f.name)), dataclasses.field(default=getattr(default, f.name))) for f in dataclasses.fields(default)]
-    options = tyro.cli(
+    fields += [
+        (f.name, type(getattr(default, f.name)), dataclasses.field(default=getattr(default, f.name)))
+        for f in dataclasses.fields(default)
+    ]
+    options: Any = tyro.cli(
         dataclasses.make_dataclass("Options", fields, frozen=True), args=rest, prog=f"dgan train {name}",
         description="Train a system. --out: folder of the run (checkpoints, log, pictures). "
         "--hosts: join the other hosts of a TPU pod or cluster first (start the same command on each).",

@@ -17,7 +17,7 @@ from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 Path = tuple[str, ...]
 State = Mapping[str, np.ndarray]
 
-BLOCK = {
+BLOCK: dict[Path, str] = {
     ("norm_in", "style"): "GroupNorm_0.style",
     ("norm_out", "style"): "GroupNorm_1.style",
     ("norm_out", "norm"): "GroupNorm_1",
@@ -25,15 +25,26 @@ BLOCK = {
     ("conv_out",): "Conv_1",
     ("time",): "Dense_0",
 }
-ATTENTION = {("norm",): "GroupNorm_0", ("query",): "NIN_0", ("key",): "NIN_1", ("value",): "NIN_2", ("out",): "NIN_3"}
-CRITIC = {
+ATTENTION: dict[Path, str] = {
+    ("norm",): "GroupNorm_0",
+    ("query",): "NIN_0",
+    ("key",): "NIN_1",
+    ("value",): "NIN_2",
+    ("out",): "NIN_3",
+}
+CRITIC: dict[Path, str] = {
     ("embed", "time_in"): "t_embed.main.0",
     ("embed", "time_out"): "t_embed.main.2",
     ("stem",): "start_conv",
     ("final",): "final_conv",
     ("out",): "end_linear",
 }
-CRITIC_BLOCK = {("conv_in",): "conv1.0", ("conv_out",): "conv2.0", ("time",): "dense_t1", ("skip",): "skip.0"}
+CRITIC_BLOCK: dict[Path, str] = {
+    ("conv_in",): "conv1.0",
+    ("conv_out",): "conv2.0",
+    ("time",): "dense_t1",
+    ("skip",): "skip.0",
+}
 
 
 def leaf_of(layer: str, leaf: str) -> str:
@@ -251,5 +262,5 @@ def inferred_arguments(state: State, image_size: int) -> dict[str, Any]:
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player from a published checkpoint's tensors; a released `netG_*.pth` holds the averaged generator alone."""
+    """Parameters by player from a published file; a released `netG_*.pth` holds the averaged generator alone."""
     return {"generator": generator_params(modules["generator"], state)}

@@ -77,7 +77,16 @@ class Train:
     """Batches kept ready on the devices."""
 
     def __post_init__(self) -> None:
-        positive = ("steps", "epoch", "log_every", "checkpoint_every", "keep", "steps_per_call", "accumulate", "prefetch")
+        positive = (
+            "steps",
+            "epoch",
+            "log_every",
+            "checkpoint_every",
+            "keep",
+            "steps_per_call",
+            "accumulate",
+            "prefetch",
+        )
         for name in (*positive, "bad_steps"):
             at_least(f"train.{name}", getattr(self, name), 1)
         if not 0 < self.rollback_rate < 1:

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core.parts import Array
+
 
 def example_keys(key: jax.Array, step: jax.Array | int, count: int, first: jax.Array | int = 0) -> jax.Array:
     """[count] keys for the examples `first` .. `first + count - 1` of the global batch of `step`."""
@@ -10,6 +12,6 @@ def example_keys(key: jax.Array, step: jax.Array | int, count: int, first: jax.A
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(count))
 
 
-def indexed_keys(key: jax.Array, index: jax.Array) -> jax.Array:
+def indexed_keys(key: jax.Array, index: Array) -> jax.Array:
     """[N] keys from [N] integer indices: image i gets the same key in whatever batch it is evaluated."""
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(index)

@@ -13,22 +13,41 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
+import numpy as np
 import optax
 from flax import linen as nn
 
+Array = jax.Array | np.ndarray
+"""Where arrays may also be the host's."""
+
 Example = dict[str, jax.Array]
-"""One example of a batch: `image` [H, W, C] in [-1, 1], and optionally `label` [], `hole` [H, W, 1]."""
+"""One example: `image` [H, W, C] in [-1, 1], and optionally `label` [], `hole` [H, W, 1], `kernel` [k, k], or a
+level that is known of a photograph, by its name in `Task.ranges`."""
 
 Measurement = dict[str, jax.Array]
-"""What a task measured: a dictionary of arrays. Always `image`, [B, H, W, C] in [-1, 1], zero where nothing is known."""
+"""What a task measured: arrays by name. Always `image`, [B, H, W, C] in [-1, 1], zero where nothing is known."""
 
 
 @runtime_checkable
 class Task(Protocol):
-    """A degradation and what can be undone about it without a network; a frozen dataclass in `tasks/`."""
+    """A degradation and what can be undone about it without a network; a frozen dataclass in `tasks/`.
+
+    `measure(key, example)` simulates damage to a good image, then calls `observe`, which takes a damaged one as it is.
+    """
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """Arrays that may come with a photograph: of hole, kernel."""
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """Levels that may be told of a photograph, with their least and largest values, in the units of the options."""
 
     def measure(self, key: jax.Array, example: Example) -> Measurement:
         """One example (no batch axis) -> its measurement. The only place where a degradation draws."""
+
+    def observe(self, example: Example) -> Measurement:
+        """A damaged photograph (no batch axis) and what is known of the damage -> its measurement; draws nothing."""
 
     def condition(self, y: Measurement) -> jax.Array:
         """[B, H, W, K]: the channels that a conditional network sees beside x_t; K may be 0."""
@@ -38,6 +57,20 @@ class Task(Protocol):
 
     def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
         """The nearest image to `x0` that agrees with what is exactly known."""
+
+
+@runtime_checkable
+class Linear(Task, Protocol):
+    """A task whose damage is a linear operator A, but for noise and rounding: what training-free solvers work on."""
+
+    def values(self, y: Measurement) -> jax.Array:
+        """What A gave of the unknown image."""
+
+    def apply(self, x: jax.Array, y: Measurement) -> jax.Array:
+        """A x, of the shape of `values(y)`; x: [B, H, W, C]."""
+
+    def pseudo_inverse(self, values: jax.Array, y: Measurement) -> jax.Array:
+        """A+ values, [B, H, W, C], or a regularised form of it, which the task then says."""
 
 
 class Context(NamedTuple):
@@ -91,7 +124,10 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Player:
-    """A network of a system. `inputs(y)` are the arguments it is initialised with, `ema` its averaging decay (0: none)."""
+    """A network of a system.
+
+    `inputs(y)` are the arguments it is initialised with, `ema` its averaging decay (0: none).
+    """
 
     module: nn.Module
     inputs: Callable[[Measurement], tuple]
@@ -103,8 +139,8 @@ class Spec:
     """What a system may know of its surroundings when it is built.
 
     `axis_name` is the mapped axis of devices: a network that looks across the batch gathers along it. `steps` and
-    `epoch` (both in training steps) are for learning-rate schedules. `batch` is the number of images whose losses are computed
-    together, over all devices (0: no training).
+    `epoch` (both in training steps) are for learning-rate schedules. `batch` is the number of images whose losses are
+    computed together, over all devices (0: no training).
     """
 
     height: int
@@ -117,7 +153,7 @@ class Spec:
     axis_name: str | None = None
 
 
-Restore = Callable[[dict[str, Any], Measurement, jax.Array], jax.Array]
+Restore = Callable[[dict[str, Any], Measurement, jax.Array], Array]
 """(variables, y, keys [B]) -> image [B, H, W, C]. `variables` is {"params": by player, "model_state": by player}."""
 
 

@@ -101,6 +101,13 @@ def read_mask(path: str | os.PathLike, polarity: str = "auto", *, megapixels: fl
     return (white != (polarity == "white-keep")).astype(np.float32)[..., None]
 
 
+def jpeg_table(path: str | os.PathLike) -> np.ndarray | None:
+    """The luminance table [8, 8] that a JPEG file was quantised with, or None for files of other formats."""
+    with _opened(path) as stream, _parsed(stream, str(path), MEGAPIXELS) as image:
+        tables = getattr(image, "quantization", None)
+        return np.reshape(tables[0], (8, 8)) if tables and 0 in tables else None
+
+
 def write_image(path: str | os.PathLike, image: np.ndarray, *, quality: int = 95) -> None:
     """uint8 [H, W], [H, W, 1] or [H, W, 3] -> a file whose format follows from its extension.
 

@@ -8,6 +8,6 @@ from dgan_jax.data.store import Source
 def open_data(data: Data, split: str) -> Source:
     """Split "train", "validation" or "test" (of a source without splits of its own: all images)."""
     return open_source(
-        data.name, split, validation=data.validation, labels=bool(data.classes), channels=data.channels, resize=data.resize,
-        data_dir=data.data_dir,
+        data.name, split, validation=data.validation, labels=bool(data.classes), channels=data.channels,
+        resize=data.resize, data_dir=data.data_dir,
     )  # fmt: skip

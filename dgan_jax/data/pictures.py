@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dgan_jax.core.parts import Measurement
 from dgan_jax.data.images import write_image
+from dgan_jax.data.pipeline import to_bytes
 
 GAP = 4
 INK, PAPER = (30, 30, 30), (255, 255, 255)
@@ -26,9 +28,10 @@ def grid(
     cells = [[colour(np.asarray(image), side) for image in row] for row in rows]
     width = max(cell.width for row in cells for cell in row)
     heights = [max(cell.height for cell in row) for row in cells]
-    font = ImageFont.load_default(max(11, min(16, width // 9)))
+    size = max(11, min(16, width // 9))
+    font = ImageFont.load_default(size)
     lines = [caption.split("\n") for caption in captions]
-    line = font.size + 4
+    line = size + 4
     head = line * max(len(one) for one in lines) + GAP + (line + GAP if title else 0)
     sheet = Image.new(
         "RGB", (GAP + (width + GAP) * len(captions), head + GAP + sum(heights) + GAP * len(heights)), PAPER
@@ -48,11 +51,13 @@ def grid(
     return np.asarray(sheet)
 
 
-def damaged(image: np.ndarray, hole: np.ndarray | None) -> np.ndarray:
-    """uint8 image with the hole in flat grey, as a user sees it."""
-    if hole is None:
-        return image
-    return np.where(np.asarray(hole) > 0, np.uint8(128), image)
+def damaged(y: Measurement) -> np.ndarray:
+    """uint8 [B, H, W, C] of a measurement as a user sees it: a hole in flat grey, a small image in large pixels."""
+    seen = np.asarray(to_bytes(y["image"]))
+    if "low" in y:
+        factor = seen.shape[1] // y["low"].shape[1]
+        seen = np.asarray(to_bytes(y["low"])).repeat(factor, axis=1).repeat(factor, axis=2)
+    return seen
 
 
 def write_grid(

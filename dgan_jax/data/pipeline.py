@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core import names
+from dgan_jax.core.parts import Array
 from dgan_jax.data.store import Source
 
 CROPS = ("random", "centre", "none")
@@ -27,12 +28,12 @@ TOO_SMALL = 0.1
 _ORDER, _AUGMENT = 0, 1
 
 
-def to_unit(image: jax.Array) -> jax.Array:
+def to_unit(image: Array) -> jax.Array:
     """uint8 0..255 -> float32 in [-1, 1]."""
     return jnp.asarray(image).astype(jnp.float32) / 127.5 - 1.0
 
 
-def to_bytes(image: jax.Array) -> jax.Array:
+def to_bytes(image: Array) -> jax.Array:
     """[-1, 1] -> uint8 0..255, rounded, what lies outside cut off; undoes `to_unit` exactly."""
     return jnp.clip(jnp.round((image + 1.0) * 127.5), 0.0, 255.0).astype(jnp.uint8)
 

@@ -12,17 +12,23 @@ def tiles(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """(numbers of the pieces, {"image": uint8 [B, size, size, C]}): pieces that do not overlap, of all photographs.
 
-    With a limit, that many pieces are taken evenly from all of them. The last batch is shorter.
+    With a limit, that many pieces are taken evenly from all of them. They come in turn from each photograph, so that
+    the first few show them all. The last batch is shorter.
     """
     places = []
     photographs = [source.gather(np.array([i]))[0][0] for i in range(len(source))]
     for i, photograph in enumerate(photographs):
         height, width = photograph.shape[:2]
-        places += [(i, top, left) for top in range(0, height - size + 1, size) for left in range(0, width - size + 1, size)]
+        places += [
+            (i, top, left) for top in range(0, height - size + 1, size) for left in range(0, width - size + 1, size)
+        ]
     if not places:
         raise ValueError(f"no image is as large as {size}x{size}; give a smaller --size")
     count = len(places) if limit is None else min(limit, len(places))
     chosen = np.linspace(0, len(places) - 1, count).round().astype(int)
+    owner = np.array([places[n][0] for n in chosen])
+    turn = np.array([np.sum(owner[:k] == owner[k]) for k in range(count)])
+    chosen = chosen[np.lexsort((owner, turn))]
     for first in range(0, count, batch):
         numbers = chosen[first : first + batch]
         cut = [photographs[i][top : top + size, left : left + size] for i, top, left in (places[n] for n in numbers)]

@@ -116,12 +116,18 @@ def denoising_gan(
 
 
 def regression(
-    adversarial: Objective, *, predict: Predict, process: Gaussian, encode: Callable, start: Callable, reconstruction: Callable
+    adversarial: Objective,
+    *,
+    predict: Predict,
+    process: Gaussian,
+    encode: Callable,
+    start: Callable,
+    reconstruction: Callable,
 ) -> Objective:
     """The same draws, but the generator alone, on the reconstruction term: the stage before the adversary is turned on.
 
-    The chain begins at `start(y)`, the task's first estimate, instead of at the truth: in sampling x_{t+1} tells nothing of
-    the truth that y does not, and a generator that had learned to read it there would read noise.
+    The chain begins at `start(y)`, the task's first estimate, instead of at the truth: in sampling x_{t+1} tells
+    nothing of the truth that y does not, and a generator that had learned to read it there would read noise.
     """
 
     def generator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:

@@ -60,6 +60,19 @@ def coherent(image: jax.Array, hole: jax.Array, *, steps: int = 16) -> jax.Array
     return _coarse_to_fine(image, hole, solve)
 
 
+def contrast(image: jax.Array, hole: jax.Array, *, sigma: float = 3.0) -> jax.Array:
+    """[B, H, W, 1]: the deviation of known pixels from their neighbourhood, carried into the hole by `pull_push`.
+
+    It tells how far a fill may be wrong: little in a sky, much in grass.
+    """
+    planes = jnp.moveaxis(jnp.where(hole > 0, 0.0, image.astype(jnp.float32)), -1, 1)
+    known = jnp.moveaxis((hole <= 0).astype(jnp.float32), -1, 1)
+    share = jnp.maximum(_smooth(known, sigma), 1e-3)
+    mean = lambda x: _smooth(known * x, sigma) / share
+    variance = mean(jnp.mean(jnp.square(planes - mean(planes)), axis=1, keepdims=True))
+    return pull_push(jnp.moveaxis(jnp.sqrt(variance), 1, -1), hole)
+
+
 def _coarse_to_fine(image: jax.Array, hole: jax.Array, solve: Callable[[int, jax.Array, jax.Array], jax.Array]):
     """Runs solve(level, start, missing) from a single pixel down to the image; level 0 is the image itself.
 
@@ -77,6 +90,11 @@ def _coarse_to_fine(image: jax.Array, hole: jax.Array, solve: Callable[[int, jax
         known, missing = pyramid[level]
         start = jnp.where(missing > 0, _double(u, *known.shape[-2:]), known)
         u = solve(level, start, missing)
+    # A plate overshoots; nothing known is that dark or bright.
+    (known, missing), axes = pyramid[0], (-2, -1)
+    low = jnp.min(jnp.where(missing > 0, 1e9, known), axes, keepdims=True)
+    high = jnp.max(jnp.where(missing > 0, -1e9, known), axes, keepdims=True)
+    u = jnp.where(low <= high, jnp.clip(u, low, high), u)
     return jnp.where(hole > 0, jnp.moveaxis(u, 1, -1).astype(image.dtype), image)
 
 

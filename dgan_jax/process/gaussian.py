@@ -10,19 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from dgan_jax.core.parts import Array
+
 
 @struct.dataclass
 class Gaussian:
     """Tables of a chain of T steps. `signal`, `noise`, `step_signal`, `step_noise` are [T+1]; entry 0 is clean data.
     The posterior's tables are [T]."""
 
-    signal: jax.Array  # x_t = signal[t] x0 + noise[t] n
-    noise: jax.Array
-    step_signal: jax.Array  # x_{t+1} = step_signal[t+1] x_t + step_noise[t+1] n
-    step_noise: jax.Array
-    mean_x0: jax.Array  # E[x_t | x_{t+1}, x0] = mean_x0[t] x0 + mean_x[t] x_{t+1}
-    mean_x: jax.Array
-    log_variance: jax.Array
+    signal: Array  # x_t = signal[t] x0 + noise[t] n
+    noise: Array
+    step_signal: Array  # x_{t+1} = step_signal[t+1] x_t + step_noise[t+1] n
+    step_noise: Array
+    mean_x0: Array  # E[x_t | x_{t+1}, x0] = mean_x0[t] x0 + mean_x[t] x_{t+1}
+    mean_x: Array
+    log_variance: Array
 
     @property
     def steps(self) -> int:
@@ -83,7 +85,7 @@ def expand(values: jax.Array, like: jax.Array) -> jax.Array:
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
-def at(table: jax.Array, t: jax.Array, like: jax.Array) -> jax.Array:
+def at(table: Array, t: jax.Array, like: jax.Array) -> jax.Array:
     """The table's entry for each example, ready to multiply `like`."""
     return expand(jnp.asarray(table)[t], like)
 

@@ -37,5 +37,7 @@ def build(config: Any, task: Task, spec: Spec) -> System:
     module = importlib.import_module(type(config).__module__)
     kind = type(task).__module__.rpartition(".")[2]
     if kind not in module.TASKS:
-        raise ValueError(f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}")
+        raise ValueError(
+            f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}"
+        )
     return module.build(config, task, spec)

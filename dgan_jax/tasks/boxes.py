@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.tasks.strokes import scale
+from dgan_jax.tasks.strokes import between, scale, uniforms
 
 
 def inside(start: jax.Array, length: jax.Array, size: int) -> jax.Array:
@@ -18,7 +18,9 @@ def inside(start: jax.Array, length: jax.Array, size: int) -> jax.Array:
 def boxes(top: jax.Array, left: jax.Array, tall: jax.Array, wide: jax.Array, height: int, width: int) -> jax.Array:
     """The union of K boxes; a box of no height is no box. All arguments: [K] -> [H, W, 1]."""
     rows, columns = inside(top, tall, height), inside(left, wide, width)
-    return jnp.any(rows[:, :, None] & columns[:, None, :], axis=0)[..., None].astype(jnp.float32)
+    # A product of matrices: XLA:CPU would draw all K boxes again for each use of a pixel.
+    count = rows.astype(jnp.float32).T @ columns.astype(jnp.float32)
+    return (count > 0)[..., None].astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,11 @@ class Box:
 
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
         factor = scale(height, width, self.base, self.absolute)
-        size, keys = np.asarray([height, width]), jax.random.split(key)
+        size, (start_u, cut_u) = np.asarray([height, width]), uniforms(key, (2,), (2,))
         margin, side = round(factor * self.margin), np.minimum(round(factor * self.side), size)
         # The upper limit is exclusive: the last position is never drawn, as published.
-        start = jax.random.randint(keys[0], (2,), margin, np.maximum(size - side - margin, margin + 1))
-        cut = jax.random.randint(keys[1], (2,), 0, round(factor * self.delta) // 2 + 1)
+        start = between(start_u, margin, np.maximum(size - side - margin - 1, margin))
+        cut = between(cut_u, 0, round(factor * self.delta) // 2)
         start, side = start + cut, jnp.maximum(side - (1 if self.one_sided else 2) * cut, 1)
         return boxes(start[:1], start[1:], side[:1], side[1:], height, width)
 
@@ -74,15 +76,15 @@ class Boxes:
 
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
         factor = scale(height, width, self.base, self.absolute)
-        size, keys = np.asarray([height, width]), jax.random.split(key, 3)
+        size, shape = np.asarray([height, width]), (self.count[1], 2)
+        count_u, side_u, start_u = uniforms(key, (), shape, shape)
         margin, low, high = (round(factor * value) for value in (self.margin, *self.side))
         # The limit is exclusive in the original, and common to both sides.
         high = min(high + 1, int(size.min()) - 2 * margin)
         low = max(1, min(low, high - 1))
-        shape = (self.count[1], 2)
-        side = jax.random.randint(keys[0], shape, low, max(high, low + 1))
-        start = jax.random.randint(keys[1], shape, margin, jnp.maximum(size - margin - side, margin) + 1)
-        drawn = jnp.arange(shape[0]) < jax.random.randint(keys[2], (), self.count[0], self.count[1] + 1)
+        side = between(side_u, low, max(high - 1, low))
+        start = between(start_u, margin, jnp.maximum(size - margin - side, margin))
+        drawn = jnp.arange(shape[0]) < between(count_u, *self.count)
         side = jnp.where(drawn[:, None], side, 0)
         return boxes(start[:, 0], start[:, 1], side[:, 0], side[:, 1], height, width)
 
@@ -97,10 +99,11 @@ class Scattered:
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
         if not self.count[1]:
             return jnp.zeros((height, width, 1))
-        size, keys, shape = np.asarray([height, width]), jax.random.split(key, 3), (self.count[1], 2)
-        side = jax.random.randint(keys[0], shape, 0, np.maximum((size * self.share).astype(int), 1))
-        start = jax.random.randint(keys[1], shape, -(side // 2), size - side + side // 2)
-        drawn = jnp.arange(shape[0]) < jax.random.randint(keys[2], (), self.count[0], self.count[1] + 1)
+        size, shape = np.asarray([height, width]), (self.count[1], 2)
+        count_u, side_u, start_u = uniforms(key, (), shape, shape)
+        side = between(side_u, 0, np.maximum((size * self.share).astype(int), 1) - 1)
+        start = between(start_u, -(side // 2), size - side + side // 2 - 1)
+        drawn = jnp.arange(shape[0]) < between(count_u, *self.count)
         side = jnp.where(drawn[:, None], side, 0)
         return boxes(start[:, 0], start[:, 1], side[:, 0], side[:, 1], height, width)
 
@@ -112,10 +115,10 @@ class Rectangle:
     area: tuple[float, float] = (0.1, 0.35)
 
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
-        size, keys = np.asarray([height, width]), jax.random.split(key)
+        size, (side_u, start_u) = np.asarray([height, width]), uniforms(key, (2,), (2,))
         low, high = (np.maximum((size * np.sqrt(area)).astype(int), 1) for area in self.area)
-        side = jax.random.randint(keys[0], (2,), low, np.maximum(high, low + 1))
-        start = jax.random.randint(keys[1], (2,), 0, jnp.maximum(size - side - 1, 1))
+        side = between(side_u, low, np.maximum(high - 1, low))
+        start = between(start_u, 0, jnp.maximum(size - side - 2, 0))
         return boxes(start[:1], start[1:], side[:1], side[1:], height, width)
 
 
@@ -136,7 +139,7 @@ class Half:
         sides = {"left": left, "right": ~left, "top": top, "bottom": ~top}
         if self.side != "any":
             return sides[self.side][..., None].astype(jnp.float32)
-        return jnp.stack(list(sides.values()))[jax.random.randint(key, (), 0, 4)][..., None].astype(jnp.float32)
+        return jnp.stack(list(sides.values()))[between(jax.random.uniform(key), 0, 3)][..., None].astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,10 +149,9 @@ class Border:
     share: tuple[float, float] = (0.04, 0.25)
 
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
-        keys = jax.random.split(key, 3)
-        chosen = jax.random.bernoulli(keys[0], shape=(4,))
-        one = jnp.arange(4) == jax.random.randint(keys[1], (), 0, 4)
-        share = jax.random.uniform(keys[2], (4,), minval=self.share[0], maxval=self.share[1])
+        chosen_u, one_u, share_u = uniforms(key, (4,), (), (4,))
+        chosen, one = chosen_u < 0.5, jnp.arange(4) == between(one_u, 0, 3)
+        share = self.share[0] + (self.share[1] - self.share[0]) * share_u
         share = jnp.where(jnp.where(jnp.any(chosen), chosen, one), share, 0.0)
         depth = jnp.floor(share * np.asarray([height, height, width, width])).astype(int)
         row, column = jnp.arange(height)[:, None], jnp.arange(width)[None]
@@ -181,10 +183,12 @@ class Grid:
     width: tuple[int, int] = (1, 3)
 
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
-        keys = jax.random.split(key, 3)
-        step = jax.random.randint(keys[0], (2,), self.step[0], self.step[1] + 1)
-        band = jax.random.randint(keys[1], (2,), self.width[0], jnp.minimum(step, self.width[1] + 1))
-        offset = jax.random.randint(keys[2], (2,), 0, step)
+        step_u, band_u, offset_u = uniforms(key, (2,), (2,), (2,))
+        step = between(step_u, *self.step)
+        band, offset = (
+            between(band_u, self.width[0], jnp.minimum(step - 1, self.width[1])),
+            between(offset_u, 0, step - 1),
+        )
         # As published, a band begins at the offset: what lies before the first one stays known.
         row, column = jnp.arange(height) - offset[0], jnp.arange(width) - offset[1]
         row, column = (row >= 0) & (row % step[0] < band[0]), (column >= 0) & (column % step[1] < band[1])

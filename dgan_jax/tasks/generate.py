@@ -1,6 +1,7 @@
 """Generation: nothing is measured but a shape and, where there are classes, a label."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,20 @@ class Generate:
         if self.classes < 0:
             raise ValueError(f"task.classes must be 0 (unconditional) or a number of classes, got {self.classes}")
 
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {}
+
     def measure(self, key: jax.Array, example: Example) -> Measurement:
         del key
+        return self.observe(example)
+
+    def observe(self, example: Example) -> Measurement:
+        """Nothing of an image is looked at but its shape."""
         y = {"image": jnp.zeros_like(example["image"])}
         if self.classes:
             y["label"] = example["label"]

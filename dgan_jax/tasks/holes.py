@@ -8,6 +8,7 @@ and `vmap`. Lengths in pixels scale with the smaller side over 256 unless a samp
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from dgan_jax.core.names import unknown
 from dgan_jax.tasks.banks import Folder, Text
 from dgan_jax.tasks.boxes import Border, Box, Boxes, Centre, Every, Grid, Half, Pixels, Rectangle, Scattered
-from dgan_jax.tasks.strokes import Brush, Sampler, Walks, flip
+from dgan_jax.tasks.strokes import Brush, Sampler, Walks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Either:
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
         keys = jax.random.split(key)
         draw = lambda sampler: lambda: sampler(keys[1], height, width)
-        return jax.lax.cond(jax.random.bernoulli(keys[0], self.share), draw(self.first), draw(self.second))
+        return jax.lax.cond(jax.random.uniform(keys[0]) < self.share, draw(self.first), draw(self.second))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Within:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mat:
-    """MAT's random holes: boxes of two sizes, some half outside, and a brush, all mirrored at random.
+    """MAT's random holes: boxes of two sizes, some half outside, and a brush.
 
     Drawn again until the missing share lies within (low, high), which also thins the counts: as published.
     """
@@ -111,17 +112,15 @@ class Mat:
         thinned = min(sum(self.share), 1.0)
         # Counts are drawn below an exclusive limit: one box at most means none.
         small, large, brushes = (max(0, int(count * thinned) - 1) for count in (self.small, self.large, self.brushes))
-        parts = (
+        # The original mirrors the whole hole; its boxes lie symmetrically, so that mirroring the brush is the same.
+        pen: dict[str, Any] = {"thickness": (12, 47), "base": self.base, "absolute": self.absolute}
+        parts: tuple[Sampler, ...] = (
             Scattered(count=(0, small), share=0.5),
             Scattered(count=(0, large), share=1.0),
-            Brush(
-                strokes=(0, brushes), vertices=(4, 17), thickness=(12, 47), flips=False,
-                base=self.base, absolute=self.absolute,
-            ),
-        )  # fmt: skip
-        keys = jax.random.split(key, 4)
-        drawn = [part(key, height, width) for part, key in zip(parts, keys, strict=False)]
-        return flip(keys[3], functools.reduce(jnp.maximum, drawn))
+            Brush(strokes=(0, brushes), vertices=(4, 17), **pen),
+        )
+        keys = jax.random.split(key, len(parts))
+        return functools.reduce(jnp.maximum, [part(key, height, width) for part, key in zip(parts, keys, strict=True)])
 
 
 def lama(strokes: tuple, longest: int, thickest: int, boxes: Boxes | None = None, share: float = 1.0, base: int = 256):

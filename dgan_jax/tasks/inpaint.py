@@ -1,6 +1,7 @@
 """Inpainting: pixels inside a hole are missing, all others are known exactly."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +21,16 @@ FILLS = {
 }
 
 
+LEAST_CONTRAST = 0.01
+"""About one level of 255: where nothing varies, something still may."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inpaint:
     """Holes drawn by the sampler named `hole`; a hole that comes with the example is used instead.
 
-    A measurement holds `image` (zero, mid grey, in the hole), `hole`, and `fill`: the image with the hole filled cheaply.
+    A measurement holds `image` (zero, mid grey, in the hole), `hole`, `fill`: the image, its hole filled cheaply, and
+    `contrast`: how far the fill may be wrong, from the deviation of known pixels around.
     """
 
     hole: str = "brush"
@@ -36,13 +42,30 @@ class Inpaint:
         holes.named(self.hole)
         lookup("fill", self.fill, FILLS)
 
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        return ("hole",)
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {}
+
     def measure(self, key: jax.Array, example: Example) -> Measurement:
         """Holes differ between examples. example["image"]: [H, W, C]."""
-        image = example["image"]
-        hole = example["hole"] if "hole" in example else holes.named(self.hole)(key, *image.shape[:2])
+        hole = example["hole"] if "hole" in example else holes.named(self.hole)(key, *example["image"].shape[:2])
+        return self.observe({**example, "hole": hole})
+
+    def observe(self, example: Example) -> Measurement:
+        """What the image holds inside its hole is ignored."""
+        if "hole" not in example:
+            raise ValueError(
+                "inpainting needs a hole, the mask of the missing pixels; give --hole MASK, white = missing"
+            )
+        image, hole = example["image"], example["hole"]
         known = image * (1 - hole)
         fill = FILLS[self.fill](known[None], hole[None])[0]
-        return {"image": known, "hole": hole, "fill": fill}
+        contrast = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
+        return {"image": known, "hole": hole, "fill": fill, "contrast": contrast}
 
     def condition(self, y: Measurement) -> jax.Array:
         """The filled image and the hole: [B, H, W, C + 1]."""
@@ -54,6 +77,15 @@ class Inpaint:
     def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
         """Known pixels are put back bit for bit."""
         return jnp.where(y["hole"] > 0, x0, y["image"])
+
+    def values(self, y: Measurement) -> jax.Array:
+        return y["image"]
+
+    def apply(self, x: jax.Array, y: Measurement) -> jax.Array:
+        return x * (1 - y["hole"])
+
+    def pseudo_inverse(self, values: jax.Array, y: Measurement) -> jax.Array:
+        return values * (1 - y["hole"])
 
 
 TASK = Inpaint

@@ -6,12 +6,26 @@ A sampler is `(key, height, width) -> hole [H, W, 1]` float32, 1 = missing, with
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import ndtri
 
 Sampler = Callable[[jax.Array, int, int], jax.Array]
+
+
+def uniforms(key: jax.Array, *shapes: tuple[int, ...]) -> list[jax.Array]:
+    """Independent numbers in [0, 1), an array for each shape: one draw in all, which compiles faster than many."""
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = jnp.split(jax.random.uniform(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def between(u: jax.Array, low: Any, high: Any) -> jax.Array:
+    """Integers from low to high, both included, of uniform numbers."""
+    return jnp.clip(jnp.floor(low + u * (high - low + 1)), low, high).astype(jnp.int32)
 
 
 def scale(height: int, width: int, base: int, absolute: bool) -> float:
@@ -38,7 +52,7 @@ def rasterise(ends: jax.Array, radii: jax.Array, height: int, width: int) -> jax
 
 
 def walk(start: jax.Array, moves: jax.Array, height: int, width: int, *, leaves: bool = False) -> jax.Array:
-    """Pens that stop at the border, unless one `leaves` it. start: [N, 2] as (x, y), moves: [J, N, 2] -> ends of the segments [J, N, 4]."""
+    """Pens that stop at the border, unless one `leaves` it. start: [N, 2] as (x, y), moves: [J, N, 2] -> [J, N, 4]."""
     low, high = (-jnp.inf, jnp.inf) if leaves else (0.0, jnp.asarray([width, height], jnp.float32))
 
     def go(position: jax.Array, move: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -46,11 +60,6 @@ def walk(start: jax.Array, moves: jax.Array, height: int, width: int, *, leaves:
         return after, jnp.concatenate([position, after], -1)
 
     return jax.lax.scan(go, start, moves)[1]
-
-
-def starts(key: jax.Array, count: int, height: int, width: int) -> jax.Array:
-    """[count, 2]: pixels anywhere, as (x, y)."""
-    return jnp.floor(jax.random.uniform(key, (count, 2)) * jnp.asarray([width, height]))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,16 +81,19 @@ class Walks:
     def __call__(self, key: jax.Array, height: int, width: int) -> jax.Array:
         factor = scale(height, width, self.base, self.absolute)
         strokes, segments = self.strokes[1], self.segments[1]
-        shape, keys = (segments, strokes), jax.random.split(key, 6)
+        shape = (segments, strokes)
+        strokes_u, segments_u, angle_u, length_u, pen_u, start_u = uniforms(
+            key, (), (strokes,), shape, shape, shape, (strokes, 2)
+        )
         stroke, segment = jnp.arange(strokes), jnp.arange(segments)[:, None]
-        inked = stroke < jax.random.randint(keys[0], (), self.strokes[0], strokes + 1)
-        inked = inked & (segment < jax.random.randint(keys[1], (strokes,), self.segments[0], segments + 1))
-        angle = 0.01 + jax.random.randint(keys[2], shape, 0, 4)
+        inked = (stroke < between(strokes_u, *self.strokes)) & (segment < between(segments_u, *self.segments))
+        angle = 0.01 + between(angle_u, 0, 3)
         angle = jnp.where(stroke % 2 == 0, 2 * np.pi - angle, angle)
-        length = factor * jax.random.randint(keys[3], shape, self.length[0], self.length[1] + 1)
+        length = factor * between(length_u, *self.length)
         moves = length[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], -1)
-        ends = walk(starts(keys[4], strokes, height, width), moves, height, width, leaves=self.leaves)
-        pen = jax.random.randint(keys[5], shape, self.thickness[0], self.thickness[1] + 1)
+        start = jnp.floor(start_u * jnp.asarray([width, height]))
+        ends = walk(start, moves, height, width, leaves=self.leaves)
+        pen = between(pen_u, *self.thickness)
         # OpenCV's thick line of w pixels is wider than w: this radius has its area within 2 %.
         radii = jnp.where(inked, factor * ((pen + 1) // 2 + 0.3), -1.0)
         return rasterise(ends.reshape(-1, 4), radii.reshape(-1), height, width)
@@ -107,28 +119,34 @@ class Brush:
         strokes, vertices = self.strokes[1], self.vertices[1]
         if not strokes:
             return jnp.zeros((height, width, 1))
-        shape, keys = (vertices, strokes), jax.random.split(key, 8)
+        shape = (vertices, strokes)
+        strokes_u, vertices_u, spread_u, angle_u, length_u, pen_u, start_u, flips_u = uniforms(
+            key, (), (strokes,), (2, strokes), shape, shape, (strokes,), (strokes, 2), (2,)
+        )
         vertex = jnp.arange(vertices)[:, None]
-        inked = jnp.arange(strokes) < jax.random.randint(keys[0], (), self.strokes[0], strokes + 1)
-        inked = inked & (vertex < jax.random.randint(keys[1], (strokes,), self.vertices[0], vertices + 1))
-        spread = jax.random.uniform(keys[2], (2, strokes), maxval=2 * np.pi / 15) * jnp.asarray([[-1.0], [1.0]])
-        low, high = 2 * np.pi / 5 + spread
-        angle = low + (high - low) * jax.random.uniform(keys[3], shape)
+        inked = (jnp.arange(strokes) < between(strokes_u, *self.strokes)) & (
+            vertex < between(vertices_u, *self.vertices)
+        )
+        low, high = 2 * np.pi / 5 + 2 * np.pi / 15 * spread_u * jnp.asarray([[-1.0], [1.0]])
+        angle = low + (high - low) * angle_u
         angle = jnp.where(vertex % 2 == 0, 2 * np.pi - angle, angle)
         mean = np.hypot(height, width) / 8
         # The deviation is the *integer* half of the mean, as published.
-        length = jnp.clip(mean + (mean // 2) * jax.random.normal(keys[4], shape), 0.0, 2 * mean)
+        length = jnp.clip(mean + (mean // 2) * ndtri(length_u), 0.0, 2 * mean)
         moves = length[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1)
-        ends = walk(starts(keys[5], strokes, height, width), moves, height, width)
-        pen = jax.random.randint(keys[6], (strokes,), self.thickness[0], self.thickness[1] + 1)
+        ends = walk(jnp.floor(start_u * jnp.asarray([width, height])), moves, height, width)
+        pen = between(pen_u, *self.thickness)
         # Pillow's line of w pixels with discs at its vertices.
         radii = jnp.where(inked, factor * (pen // 2 + 0.3), -1.0)
-        hole = rasterise(ends.reshape(-1, 4), radii.reshape(-1), height, width)
-        return flip(keys[7], hole) if self.flips else hole
+        if self.flips:
+            # Mirroring a few ends is far cheaper than mirroring the drawn hole.
+            mirrored = jnp.asarray([width, height] * 2) - 1 - ends
+            ends = jnp.where(jnp.tile(flips_u < 0.5, 2), mirrored, ends)
+        return rasterise(ends.reshape(-1, 4), radii.reshape(-1), height, width)
 
 
 def flip(key: jax.Array, hole: jax.Array) -> jax.Array:
     """Mirrored left to right, and top to bottom, each with probability one half."""
-    across, down = jax.random.bernoulli(key, shape=(2,))
+    across, down = jax.random.uniform(key, (2,)) < 0.5
     hole = jnp.where(across, hole[:, ::-1], hole)
     return jnp.where(down, hole[::-1], hole)

@@ -23,7 +23,6 @@ from dgan_jax.train.runner import Observe, Runner, stage_at
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.state import TrainState, begin, initialise
 
-
 PARTS = ("system", "task", "data", "train")
 
 
@@ -145,7 +144,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     finally:
         runner.close()
     if not checkpoints.sealed(int(state.step)):
-        raise ValueError(f"the last checkpoint could not be written to {folder}; make room and run the same command again")
+        raise ValueError(
+            f"the last checkpoint could not be written to {folder}; make room and run the same command again"
+        )
     return state
 
 

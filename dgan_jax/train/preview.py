@@ -27,7 +27,8 @@ class Preview:
         self.images = batch["image"]
         example = {**batch, "image": to_unit(batch["image"])}
         self.keys, self.other_keys = (
-            jax.random.split(jax.random.key(seed), len(self.images)) for seed in (experiment.train.seed, experiment.train.seed + 1)
+            jax.random.split(jax.random.key(seed), len(self.images))
+            for seed in (experiment.train.seed, experiment.train.seed + 1)
         )
         self.y = jax.jit(jax.vmap(experiment.task.measure))(self.keys, example)
         self.start = jax.jit(experiment.task.start)(self.y)

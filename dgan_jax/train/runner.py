@@ -161,9 +161,7 @@ class Runner:
                     rate = counted / (time.perf_counter() - clock)
                     self.record(step, {"stage": stage.name, **logged, "steps_per_second": round(rate, 4)})
                     clock, counted = time.perf_counter(), 0
-                self.observe(
-                    Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch)
-                )
+                self.observe(Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch))
                 self.checkpoints.poll()
                 want_stop = self.stopped()
                 due = step % options.checkpoint_every == 0 or step in (end, options.steps) or want_stop
@@ -197,10 +195,11 @@ class Runner:
         if int(guard.rollbacks) >= self.options.rollbacks:
             self.record(int(state.step), {"event": "diverged", "from": step})
             raise Diverged(
-                f"{said}, and {int(guard.rollbacks)} rollbacks with lower learning rates did not help; the checkpoint of "
-                f"step {int(state.step)} is good: look at dgan doctor, then try a lower learning rate in another --out"
+                f"{said}, and {int(guard.rollbacks)} rollbacks with lower learning rates did not help; the checkpoint "
+                f"of step {int(state.step)} is good: look at dgan doctor, then try a lower learning rate in another "
+                "--out"
             )
-        scale = np.float32(self.options.rollback_rate * guard.scale)
+        scale = np.asarray(self.options.rollback_rate * guard.scale, np.float32)
         warnings.warn(f"{said}; back to step {int(state.step)} with {scale:.3g} of the learning rate", stacklevel=2)
         self.record(int(state.step), {"event": "rollback", "from": step, "scale": float(scale)})
         lower = dataclasses.replace(state.guard, rollbacks=guard.rollbacks + np.int32(1), scale=scale)

@@ -7,17 +7,17 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from dgan_jax.core.parts import Measurement, Stage, System
+from dgan_jax.core.parts import Array, Measurement, Stage, System
 
 
 @struct.dataclass
 class Guard:
-    """What is remembered of steps whose numbers went wrong. `scale` multiplies every update: below 1 after a rollback."""
+    """What is remembered of steps whose numbers went wrong. `scale` multiplies every update; a rollback lowers it."""
 
-    skipped: jax.Array  # [] int32, steps that were not applied, in all
-    in_a_row: jax.Array  # [] int32, up to the present step
-    rollbacks: jax.Array  # [] int32
-    scale: jax.Array  # [] float32
+    skipped: Array  # [] int32, steps that were not applied, in all
+    in_a_row: Array  # [] int32, up to the present step
+    rollbacks: Array  # [] int32
+    scale: Array  # [] float32
 
 
 def fresh_guard() -> Guard:

@@ -82,8 +82,9 @@ def train_step(
     old = (state.params, state.ema, state.opt_state, state.model_state, state.memory)
     new = (params, averages, opt_state, model_state, memory)
     guard = count_step(state.guard, sound)
-    metrics["guard/skipped"], metrics["guard/in_a_row"] = guard.skipped, guard.in_a_row
-    return TrainState(state.step + 1, *choose(sound, new, old), guard), metrics
+    metrics |= {"guard/skipped": jnp.asarray(guard.skipped), "guard/in_a_row": jnp.asarray(guard.in_a_row)}
+    params, averages, opt_state, model_state, memory = choose(sound, new, old)
+    return TrainState(state.step + 1, params, averages, opt_state, model_state, memory, guard), metrics
 
 
 def distance(new: Any, old: Any) -> jax.Array:
@@ -99,7 +100,8 @@ def choose(sound: jax.Array, new: Any, old: Any) -> Any:
 
 def count_step(guard: Guard, sound: jax.Array) -> Guard:
     failed = 1 - sound.astype(jnp.int32)
-    return guard.replace(skipped=guard.skipped + failed, in_a_row=(guard.in_a_row + 1) * failed)
+    in_a_row = (guard.in_a_row + 1) * failed
+    return Guard(guard.skipped + failed, in_a_row, guard.rollbacks, guard.scale)
 
 
 Step = Callable[[TrainState, Example, jax.Array], tuple[TrainState, dict[str, jax.Array]]]

@@ -10,9 +10,10 @@ from flax import linen as nn
 from published import args_of, error, fixtures, nhwc, recipe_state
 
 from dgan_jax.convert import ddgan as names
-from dgan_jax.nets import ncsnpp_adagn as generator
+from dgan_jax.nets import adagn_blocks as blocks
 from dgan_jax.nets.ddgan_critic import DownBlock, TimeEmbedding
 from dgan_jax.nets.layers import sinusoid
+from dgan_jax.nets.ncsnpp_adagn import NCSNpp, resamplers
 from dgan_jax.ops import fir
 
 FIR = (1, 3, 3, 1)  # the default of the reference's layers, whatever its operators are given
@@ -23,7 +24,7 @@ FUNCTIONS = {
     "down2": lambda data, args, like: fir.downsample(data["x"], args["fir_kernel"]),
     "naive_up": lambda data, args, like: fir.repeat(data["x"]),
     "naive_down": lambda data, args, like: fir.mean(data["x"]),
-    "pixel_norm": lambda data, args, like: generator.pixel_norm(data["z"]),
+    "pixel_norm": lambda data, args, like: blocks.pixel_norm(data["z"]),
 }
 CASES = [
     pytest.param(path.values[0], key[4:], id=f"{path.id}-{key[4:]}")
@@ -46,18 +47,16 @@ def layer(name: str, args: dict, state: dict, like: np.ndarray) -> Layer:
     """Our module for one output of the fixture."""
     width, rescale = like.shape[-1], args["skip_rescale"]
     first = lambda *keys: next((state[key].shape[0] for key in keys if key in state), 0)
-    down_conv = lambda kernel: Layer(generator.DownConv(width, kernel), "p", ("00_pyramid",), "all_modules.0.")
-    combine = lambda cat: Layer(
-        generator.Combine(first("Conv_0.weight"), cat), "p x", ("00_combine",), "all_modules.0."
-    )
+    down_conv = lambda kernel: Layer(blocks.DownConv(width, kernel), "p", ("00_pyramid",), "all_modules.0.")
+    combine = lambda cat: Layer(blocks.Combine(first("Conv_0.weight"), cat), "p x", ("00_combine",), "all_modules.0.")
     block = lambda resample=None: Layer(
-        generator.ResidualBlock(width, resample, rescale=rescale), "x temb z", ("00_block",), "all_modules.0."
+        blocks.ResidualBlock(width, resample, rescale=rescale), "x temb z", ("00_block",), "all_modules.0."
     )
     critic_block = lambda halve: Layer(DownBlock(width, halve), "x temb", ("block_0",), "conv1.")
-    up, down = generator.resamplers(FIR)
+    up, down = resamplers(FIR)
     layers = {
-        "adagn": Layer(generator.AdaptiveNorm(), "x z", ("00_block", "norm_in"), "all_modules.0.GroupNorm_0."),
-        "attn": Layer(generator.Attention(rescale), "x", ("00_attention",), "all_modules.0."),
+        "adagn": Layer(blocks.AdaptiveNorm(), "x z", ("00_block", "norm_in"), "all_modules.0.GroupNorm_0."),
+        "attn": Layer(blocks.Attention(rescale), "x", ("00_attention",), "all_modules.0."),
         "nin": Layer(nn.Dense(width), "x", ("00_attention", "out"), "all_modules.0.NIN_3."),
         "t_embed": Layer(TimeEmbedding(width, first("main.0.weight")), "t", ("embed",), "t_embed."),
         "down_conv_fir": down_conv(FIR), "down_conv_nofir": down_conv(None),
@@ -80,7 +79,7 @@ def test_a_layer_computes_what_the_published_one_does(path, name):
     state = recipe_state(path, name)
     module, inputs, place, prefix = layer(name, args, state, like)
     inputs = [data[key] for key in inputs.split()]
-    network = generator.NCSNpp(image_size=8, fir_kernel=None if name.endswith("nofir") else FIR)
+    network = NCSNpp(image_size=8, fir_kernel=None if name.endswith("nofir") else FIR)
 
     def rename(leaf: names.Path) -> str:
         whole = (*place, *leaf)

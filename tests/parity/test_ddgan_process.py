@@ -28,9 +28,9 @@ def test_the_schedule_is_the_published_one(path):
         out = lambda name, case=case: data[f"out.{case}.{name}"]
         assert error(betas, out("betas")) < 1e-6
         for ours, theirs in (
-            (process.step_noise, "sigmas"), (process.step_signal, "a_s"), (process.signal, "a_s_cum"), (process.noise, "sigmas_cum"),
-            (process.mean_x0, "posterior_mean_coef1"), (process.mean_x, "posterior_mean_coef2"),
-            (process.log_variance, "posterior_log_variance_clipped"),
+            (process.step_noise, "sigmas"), (process.step_signal, "a_s"), (process.signal, "a_s_cum"),
+            (process.noise, "sigmas_cum"), (process.mean_x0, "posterior_mean_coef1"),
+            (process.mean_x, "posterior_mean_coef2"), (process.log_variance, "posterior_log_variance_clipped"),
         ):  # fmt: skip
             assert error(ours, out(theirs)) < 1e-5, theirs
 

@@ -88,7 +88,13 @@ def study(kills: int, folder: Path, *, steps: int = STEPS, seed: int = 0) -> dic
     different = sum(not np.array_equal(ours[name], theirs[name]) for name in theirs.files)
     rows = [log_of(folder / name) for name in ("broken", "whole")]
     unequal = sum(a != b for a, b in zip(*rows, strict=True))
-    return {"kills": done, "while writing": writing, "arrays": len(theirs.files), "different": different, "rows": unequal}
+    return {
+        "kills": done,
+        "while writing": writing,
+        "arrays": len(theirs.files),
+        "different": different,
+        "rows": unequal,
+    }
 
 
 if __name__ == "__main__":

@@ -31,6 +31,11 @@ def written(tmp_path):
     checkpoints.close()
 
 
+def save_and_wait(checkpoints, step):
+    checkpoints.save(step, state_at(step), {})
+    checkpoints.wait()
+
+
 def same(ours, theirs):
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
@@ -45,9 +50,9 @@ def test_every_flipped_bit_is_noticed_and_the_newest_intact_step_is_taken(writte
         bad = bytearray(good)
         bad[draw.integers(len(bad))] ^= 1 << draw.integers(8)
         path.write_bytes(bad)
-        with pytest.warns(UserWarning, match="checkpoint 3 .* is not used"):
+        with pytest.warns(UserWarning, match=r"checkpoint 3 .* is not used"):
             assert written.newest() == 2, path
-        with pytest.raises(ValueError, match="checkpoint 3 .* cannot be used"):
+        with pytest.raises(ValueError, match=r"checkpoint 3 .* cannot be used"):
             written.restore(3, state_at(3))
         path.write_bytes(good)
     assert written.newest() == 3
@@ -83,14 +88,12 @@ def test_a_full_disk_is_reported_and_earlier_checkpoints_stay(written):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
     try:
-        with pytest.warns(UserWarning, match="checkpoint 4 could not be written .*training goes on"):
-            written.save(4, state_at(4), {})
-            written.wait()
+        with pytest.warns(UserWarning, match=r"checkpoint 4 could not be written .*training goes on"):
+            save_and_wait(written, 4)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not written.sealed(4)
     assert written.newest() == 3
     assert [path.name for path in sorted(Path(written.folder).iterdir())] == ["1", "2", "3"]
-    written.save(5, state_at(5), {})
-    written.wait()
+    save_and_wait(written, 5)
     assert written.newest() == 5

@@ -22,7 +22,8 @@ def experiment(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, image=np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype=np.uint8))
     return Experiment(
-        system=two_stage.Config(), task=Generate(), data=Data(name=str(path), size=8, batch=4, crop="none", validation=0.2),
+        system=two_stage.Config(), task=Generate(),
+        data=Data(name=str(path), size=8, batch=4, crop="none", validation=0.2),
         train=Train(steps=8, log_every=1, checkpoint_every=2, sample_every=0, devices=1, bad_steps=2, rollbacks=1),
     )  # fmt: skip
 
@@ -41,7 +42,8 @@ def test_a_step_without_a_finite_loss_changes_nothing_but_the_counters(experimen
     stage = system.stages[0]
     step = jax.jit(
         lambda state, image: train_step(
-            state, {"image": image}, jax.random.key(0), objective=stage.objective, optimizers=stage.optimizers, ema={"decoder": 0.9}
+            state, {"image": image}, jax.random.key(0), objective=stage.objective, optimizers=stage.optimizers,
+            ema={"decoder": 0.9},
         )
     )  # fmt: skip
     good, _ = step(state, jnp.zeros((4, 8, 8, 3)))

@@ -5,9 +5,9 @@ arXiv 2112.07804.
 
 Unconditional as published. For restoration the task's condition channels stand beside x_t in the generator and beside
 the pair in the critic, and what is exactly known is put back into every prediction; classes enter the same way, one
-plane per class (the paper has neither: this is our reading). With `residual` the generator predicts a correction of the
-task's cheap first estimate, in units of how far that may be wrong (`y["contrast"]`, where the task tells it), so that an
-untrained network starts at that estimate's quality and a trained one leaves a sky alone.
+plane per class (the paper has neither: this is our reading). With `residual` the generator predicts a correction of
+the task's cheap first estimate, in units of how far that may be wrong (`y["contrast"]`, where the task tells it), so
+that an untrained network starts at that estimate's quality and a trained one leaves a sky alone.
 """
 
 import dataclasses
@@ -139,7 +139,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     reconstruction = None
     if config.reconstruction:
-        # Known pixels are projected, so only what is predicted counts. Its mean over the hole would weigh small holes more.
+        # Known pixels are projected: only what is predicted counts. A mean over the hole would weigh small holes more.
         reconstruction = lambda x0_hat, x0, y: config.reconstruction * jnp.mean(jnp.abs(x0_hat - x0) / unit(y))
     objective = denoising_gan(
         predict=predict, judge=judge, process=process, measure=task.measure, encode=space.encode, latent=config.latent,

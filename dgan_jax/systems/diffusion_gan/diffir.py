@@ -1,0 +1,281 @@
+"""DiffIR: four diffusion steps of a prior vector, then one pass of a transformer that the vector modulates.
+
+Xia et al., "DiffIR: Efficient Diffusion Model for Image Restoration", ICCV 2023, arXiv 2303.09472.
+
+The first stage trains the restorer with an encoder that reads the prior off the damaged image and its original. The
+second keeps that encoder as a frozen teacher, starts from that restorer, and learns to denoise the prior from the
+damaged image alone, through the whole chain: only the second can restore. While the first is trained, `restore` lets
+its encoder read the task's cheap estimate in the place of the original, so that pictures show how it comes along.
+
+Networks see images in [0, 1]. Inpainting is trained by LaMa's losses, super-resolution and deblurring by the mean
+absolute error. LaMa's perceptual term needs a segmentation network's weights: give `build` a function to have it. As
+published, known pixels of a hole's image are put back, and enlarged images are not made to agree with the small one.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from dgan_jax import tasks
+from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.nets.diffir import FirstStage, SecondStage
+from dgan_jax.nets.dirformer import DIRformer
+from dgan_jax.nets.pix2pixhd_critic import PatchCritic
+from dgan_jax.nets.prior_denoiser import PriorDenoiser
+from dgan_jax.nets.prior_encoder import PriorEncoder, stacked
+from dgan_jax.objectives.diffir import Adversary, Forward, ImageLoss, Perceptual, prior_losses, restoration, weighted_l1
+from dgan_jax.process.prior import noised, prior_chain
+from dgan_jax.samplers import prior_chain as sampler
+
+PAPER = "Xia et al. 2023, arXiv 2303.09472"
+TASKS = ("inpaint", "superres", "deblur")
+TAILS = {"inpaint": "direct", "superres": "enlarge", "deblur": "residual"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Defaults are the published values for inpainting faces."""
+
+    dim: int = 52
+    """Width of the restorer's first level; it doubles with each."""
+    blocks: tuple[int, ...] = (1, 1, 1, 9)
+    """Transformer blocks of the restorer's four levels."""
+    refinement: int = 0
+    """Further blocks at full resolution."""
+    heads: tuple[int, ...] = (1, 2, 4, 8)
+    expansion: float = 1.8
+    """Hidden width of the feed-forward layers, in units of the channels."""
+    norm_bias: bool = True
+    encoder_features: int = 64
+    """Width of the prior encoder's first level; the prior is four times as long."""
+    encoder_blocks: int = 5
+    denoiser_blocks: int = 1
+    steps: int = 4
+    """Denoising steps T of the prior."""
+    beta_start: float = 0.1
+    beta_end: float = 0.99
+    residual: bool = False
+    """Inpainting: see and correct the task's cheap fill, instead of making the image from a black hole; ours."""
+    first_share: float = 0.5
+    """Part of the training that is the first stage; 0 goes on from given weights."""
+    prior_share: float = 0.0
+    """Part of the second stage that fits the prior alone, before everything is trained."""
+    l1: float = 1.0
+    """Weight of the mean absolute error; for inpainting those of `known` and `missing` pixels multiply it."""
+    known: float = 10.0
+    missing: float = 0.0
+    adversarial: float = 10.0
+    """Inpainting's critic; 0 leaves it out, and with it feature matching and R1."""
+    feature_matching: float = 100.0
+    r1: float = 1e-3
+    perceptual: float = 30.0
+    """Weight of the perceptual function, where `build` is given one."""
+    prior: float = 1.0
+    """Weight of the mean absolute error of the denoised prior."""
+    critic_features: int = 64
+    critic_layers: int = 4
+    learning_rate: float = 2e-4
+    learning_rate_critic: float = 1e-4
+    first_halvings: tuple[float, ...] = ()
+    """Where the first stage's rate is halved, as parts of the stage."""
+    second_halvings: tuple[float, ...] = ()
+    beta2: float = 0.999
+    clip: float = 1.0
+    """Largest norm of a player's gradient; 0 does not clip."""
+    ema: float = 0.0
+    """Averaging of the second stage's weights; 0 restores by the last ones."""
+    dtype: str = "float32"
+    """Activations: float32 or bfloat16; parameters and optimizers stay float32."""
+    remat: bool = False
+    """Recompute the restorer's blocks in the backward pass: less memory, more time."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        for name in ("blocks", "heads"):
+            if len(getattr(self, name)) != 4:
+                raise ValueError(f"system.{name} needs a number for each of four levels, got {getattr(self, name)}")
+        for level, heads in enumerate(self.heads):
+            if heads < 1 or self.dim * 2**level % heads:
+                raise ValueError(f"system.heads {self.heads} must divide the widths {self.dim} x 1, 2, 4, 8")
+        for name in ("dim", "steps", "encoder_features", "critic_features", "critic_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("first_share", "prior_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"system.{name} must be in [0, 1), got {getattr(self, name)}")
+        for name in ("first_halvings", "second_halvings"):
+            if not all(0 < place < 1 for place in getattr(self, name)):
+                raise ValueError(f"system.{name} are parts of the stage, in (0, 1); got {getattr(self, name)}")
+
+
+def to_unit_range(x: jax.Array) -> jax.Array:
+    """[-1, 1] -> [0, 1]."""
+    return 0.5 * (x + 1)
+
+
+def adam(rate: float, halvings: Sequence[float], steps: int, *, beta2: float, clip: float) -> Any:
+    """Adam whose rate is halved at parts of the stage, behind a clipping of the gradient's norm."""
+    schedule = optax.piecewise_constant_schedule(rate, {round(place * steps): 0.5 for place in halvings})
+    optimizer = optax.adam(schedule, b2=beta2)
+    return optax.chain(optax.clip_by_global_norm(clip), optimizer) if clip else optimizer
+
+
+def networks(config: Config, kind: str, scale: int, channels: int) -> tuple[FirstStage, SecondStage]:
+    """Both stages' networks."""
+    dtype = jnp.dtype(config.dtype)
+    restorer = DIRformer(
+        dim=config.dim, blocks=config.blocks, refinement=config.refinement, heads=config.heads,
+        expansion=config.expansion, norm_bias=config.norm_bias, tail=TAILS[kind],
+        unshuffle=4 // scale if kind == "superres" else 1, out_channels=channels, dtype=dtype, remat=config.remat,
+    )  # fmt: skip
+    encoder = PriorEncoder(config.encoder_features, config.encoder_blocks, dtype)
+    denoiser = PriorDenoiser(config.steps, config.denoiser_blocks)
+    return FirstStage(encoder, restorer, scale), SecondStage(encoder, denoiser, restorer, scale)
+
+
+def viewing(config: Config, kind: str) -> Callable[[Measurement], jax.Array]:
+    """What the networks see of a measurement, in [0, 1]."""
+    if kind == "superres":
+        return lambda y: to_unit_range(y["low"])
+    if kind == "deblur":
+        return lambda y: to_unit_range(y["image"])
+
+    def inpaint(y: Measurement) -> jax.Array:
+        seen = to_unit_range(y["fill"]) if config.residual else to_unit_range(y["image"]) * (1 - y["hole"])
+        return jnp.concatenate([seen, y["hole"]], axis=-1)
+
+    return inpaint
+
+
+def judging(critic: PatchCritic) -> Any:
+    """The critic as the objective wants it."""
+
+    def judge(params: Any, state: Any, x: jax.Array) -> tuple[jax.Array, Sequence[jax.Array], Any]:
+        (logits, features), changed = critic.apply({"params": params, **state}, x, mutable=["batch_stats"])
+        return logits, features, changed
+
+    return judge
+
+
+def image_loss_of(config: Config, kind: str, perceptual: Perceptual | None) -> ImageLoss:
+    """The loss of a restored image, but for the critic's part."""
+
+    def loss(image: jax.Array, truth: jax.Array, y: Measurement) -> tuple[jax.Array, dict[str, jax.Array]]:
+        if kind == "inpaint":
+            l1 = weighted_l1(image, truth, y["hole"], known=config.known, missing=config.missing)
+        else:
+            l1 = jnp.mean(jnp.abs(image - truth))
+        total, metrics = config.l1 * l1, {"restorer/l1": l1}
+        if perceptual is not None:
+            metrics["restorer/perceptual"] = perceptual(image, truth)
+            total = total + config.perceptual * metrics["restorer/perceptual"]
+        return total, metrics
+
+    return loss
+
+
+def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | None = None) -> System:
+    """Players "first" and "second", each all that its stage trains together, and inpainting's "critic".
+
+    perceptual: (restored, original), both [B, H, W, C] in [0, 1] -> scalar.
+    """
+    kind = tasks.name_of(task)
+    scale = getattr(task, "scale", 1)
+    if scale not in (1, 2, 4):
+        raise ValueError(f"diffir enlarges by 2 or 4, got task.scale {scale}; try --task.scale 4")
+    first, second = networks(config, kind, scale, spec.channels)
+    critic = PatchCritic(config.critic_features, config.critic_layers, spec.axis_name, jnp.dtype(config.dtype))
+    chain, width = prior_chain(config.steps, start=config.beta_start, end=config.beta_end), 4 * config.encoder_features
+    view = viewing(config, kind)
+
+    def enhance(restorer: Any, y: Measurement, prior: jax.Array) -> jax.Array:
+        """The raw image in [0, 1], known pixels not put back."""
+        image = cast(jax.Array, first.restorer.apply({"params": restorer}, view(y), prior))
+        return image + to_unit_range(task.start(y)) if config.residual and kind == "inpaint" else image
+
+    def taught(params: dict, y: Measurement, truth: jax.Array) -> jax.Array:
+        own = {"params": params["first"]["encoder"]}
+        return cast(jax.Array, first.encoder.apply(own, stacked(view(y), truth, scale=scale)))
+
+    def denoised(params: dict, y: Measurement, x_init: jax.Array) -> jax.Array:
+        own = params["second"]
+        condition = second.condition.apply({"params": own["condition"]}, stacked(view(y), scale=scale))
+        denoise = lambda x, t: cast(jax.Array, second.denoiser.apply({"params": own["denoiser"]}, x, t, condition))
+        return sampler.sample(denoise, chain, x_init)[-1]
+
+    def by_truth(params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
+        del noise
+        return enhance(params["first"]["restorer"], y, taught(params, y, truth)), jnp.zeros(()), {}
+
+    def by_chain(params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
+        teacher = jax.lax.stop_gradient(taught(params, y, truth))
+        student = denoised(params, y, noised(chain, teacher, noise))
+        distance, divergence = prior_losses(student, teacher)
+        metrics = {"prior/l1": distance, "prior/divergence": divergence}
+        return enhance(params["second"]["restorer"], y, student), config.prior * distance, metrics
+
+    def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
+        params = variables["params"]
+        x_init = jax.vmap(lambda key: jax.random.normal(key, (width,)))(keys)
+        early = variables["model_state"]["second"]["stage"]["first"] > 0
+        prior = jax.lax.cond(
+            early,
+            lambda: taught(params, y, to_unit_range(task.start(y))),
+            lambda: denoised(params, y, x_init),
+        )
+        # Choosing weights instead of images: one restorer to compile.
+        choose = lambda ours, theirs: jnp.where(early, ours, theirs)
+        restorer = jax.tree.map(choose, *(params[player]["restorer"] for player in ("first", "second")))
+        image = jnp.clip(2 * enhance(restorer, y, prior) - 1, -1, 1)
+        return image if kind == "superres" else task.project(image, y)
+
+    adversary = None
+    if kind == "inpaint" and config.adversarial:
+        adversary = Adversary(judging(critic), config.adversarial, config.feature_matching, config.r1)
+    image_loss = image_loss_of(config, kind, perceptual)
+
+    def stage(
+        name: str, steps: int, player: str, forward: Forward, halvings: Sequence[float], *, prior_only: bool = False
+    ) -> Stage:
+        judged = None if prior_only else adversary
+        objective = restoration(
+            player=player, forward=forward, image_loss=None if prior_only else image_loss, adversary=judged,
+            measure=task.measure, encode=to_unit_range, width=width,
+            model_state={"second": {"stage": {"first": np.float32(player == "first")}}},
+        )  # fmt: skip
+        optimizer = lambda rate: adam(rate, halvings, steps, beta2=config.beta2, clip=config.clip)
+        optimizers = {player: optimizer(config.learning_rate)}
+        if judged is not None:
+            optimizers["critic"] = optimizer(config.learning_rate_critic)
+        return Stage(name, steps, objective, optimizers)
+
+    def hand_over(params: dict) -> dict:
+        return {**params, "second": {**params["second"], "restorer": params["first"]["restorer"]}}
+
+    # The last stage gets a step in the shortest of trainings too.
+    steps_first = min(round(spec.steps * config.first_share), spec.steps - 1)
+    rest = spec.steps - steps_first
+    steps_prior = min(round(rest * config.prior_share), rest - 1)
+    stages = [stage("second", rest - steps_prior, "second", by_chain, config.second_halvings)]
+    if steps_prior:
+        stages.insert(0, stage("prior", steps_prior, "second", by_chain, (), prior_only=True))
+    if steps_first:
+        stages[0] = dataclasses.replace(stages[0], begin=hand_over)
+        stages.insert(0, stage("first", steps_first, "first", by_truth, config.first_halvings))
+
+    prior_inputs = lambda y: (jnp.zeros((y["image"].shape[0], width)), jnp.zeros(y["image"].shape[0], jnp.int32))
+    players = {
+        "first": Player(first, lambda y: (view(y), y["image"])),
+        "second": Player(second, lambda y: (view(y), *prior_inputs(y)), config.ema),
+    }
+    if adversary is not None:
+        players["critic"] = Player(critic, lambda y: (y["image"],))
+    # The condition encoder, the chain, the restorer.
+    multiple = 32 if kind == "superres" else 8
+    return System(restore, players, tuple(stages), multiple=multiple, calls=config.steps + 2)

@@ -1,0 +1,65 @@
+"""Dehazing: light scattered into the picture, more of it the farther things are."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.ops import haze
+from dgan_jax.tasks import levels
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dehaze:
+    """Haze over a made-up depth, or over `depth` [H, W, 1] if it comes with the example. Defaults: RESIDE, indoor.
+
+    A measurement holds `image` and `start`: what the dark channel prior makes of it.
+    """
+
+    beta: tuple[float, float] = (0.6, 1.8)
+    """Density: transmission is exp(-beta depth), with made-up depths between 0.2 and 2."""
+    airlight: tuple[float, float] = (0.7, 1.0)
+    """Brightness of the haze itself, in [0, 1]."""
+    eight_bit: bool = True
+    """Round the hazy image to 8 bits, as a file does."""
+
+    def __post_init__(self) -> None:
+        levels.check("beta", self.beta, 0, 20)
+        levels.check("airlight", self.airlight, 0, 1)
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        where, *keys = jax.random.split(key, 3)
+        image = example["image"]
+        depth = example["depth"] if "depth" in example else haze.depth_field(where, *image.shape[:2])
+        beta, airlight = levels.draw(keys[0], self.beta), levels.draw(keys[1], self.airlight)
+        hazy = haze.scatter(image, depth, beta, 2 * airlight - 1)
+        return self.observe({"image": levels.eight_bit(hazy) if self.eight_bit else hazy})
+
+    def observe(self, example: Example) -> Measurement:
+        image = example["image"]
+        return {"image": image, "start": 2 * haze.dark_channel_prior(image / 2 + 0.5) - 1}
+
+    def condition(self, y: Measurement) -> jax.Array:
+        """The hazy image and the cheap answer: [B, H, W, 2 C]."""
+        return jnp.concatenate([y["image"], y["start"]], axis=-1)
+
+    def start(self, y: Measurement) -> jax.Array:
+        return y["start"]
+
+    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
+        """Depth and density are unknown, so nothing is known exactly."""
+        del y
+        return x0
+
+
+TASK = Dehaze

@@ -1,0 +1,162 @@
+"""Several kinds of damage, one network: each image draws some, done in the order in which a picture meets them."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dgan_jax.core.names import lookup, unknown
+from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.ops import filters, haze, resize
+from dgan_jax.tasks import holes, levels
+from dgan_jax.tasks.denoise import photons, white
+from dgan_jax.tasks.inpaint import FILLS
+from dgan_jax.tasks.jpeg import compressed
+
+ORDER = ("haze", "blur", "motion", "low", "noise", "photons", "jpeg", "hole")
+"""From the air in front of the lens to the scratch on the print."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Up to `together` of the `kinds` on each image. Sizes stay: `low` is a reduction that was enlarged again.
+
+    A measurement holds `image` (zero in the hole), `start` (the hole filled), `hole`, and `levels` [kinds but hole],
+    each in (0, 1], 1 the strongest of its range, or 0 where that damage is absent.
+    """
+
+    kinds: tuple[str, ...] = ("haze", "blur", "motion", "low", "noise", "jpeg", "hole")
+    """Of haze, blur, motion, low, noise, photons, jpeg, hole."""
+    together: int = 1
+    """At most this many on one image; how many is drawn, then which."""
+    blind: bool = False
+    """Only the hole is told, not the levels."""
+    haze: tuple[float, float] = (0.6, 1.8)
+    """Density of haze (see dehaze)."""
+    blur: tuple[float, float] = (0.6, 3.0)
+    """Standard deviation of a round Gaussian blur, in pixels."""
+    motion: tuple[float, float] = (3.0, 15.0)
+    """Length of a motion blur at any angle, in pixels."""
+    low: int = 4
+    """Factor of the reduction."""
+    noise: tuple[float, float] = (5.0, 50.0)
+    """Standard deviation of white noise, in grey levels of 255."""
+    photons: tuple[float, float] = (5.0, 50.0)
+    """Standard deviation of photon noise on white, in grey levels of 255."""
+    jpeg: tuple[float, float] = (10.0, 40.0)
+    """Quality of the compression."""
+    hole: str = "brush"
+    """Hole sampler: see dgan data holes, or folder:PATH for mask files."""
+    fill: str = "pull_push"
+    """Cheap fill of the hole, as in inpaint."""
+    size: int = 21
+    """Side of blur kernels, odd."""
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in ORDER:
+                raise unknown("kind of damage", kind, ORDER)
+        if not self.kinds or len(set(self.kinds)) < len(self.kinds):
+            raise ValueError(f"task.kinds must be different kinds of damage, at least one, got {self.kinds}")
+        if not 1 <= self.together <= len(self.kinds):
+            raise ValueError(f"task.together must be 1 to the number of kinds ({len(self.kinds)}), got {self.together}")
+        if self.size < 3 or self.size % 2 == 0:
+            raise ValueError(f"task.size must be an odd number from 3, got {self.size}")
+        if self.low < 2:
+            raise ValueError(f"task.low must be at least 2, got {self.low}")
+        bounds = {
+            "haze": (0.01, 20), "blur": (0.05, self.size), "motion": (1, self.size),
+            "noise": (0.1, 255), "photons": (0.1, 255), "jpeg": (1, 99),
+        }  # fmt: skip
+        for name in bounds.keys() & set(self.kinds):
+            levels.check(name, getattr(self, name), *bounds[name])
+        holes.named(self.hole)
+        lookup("fill", self.fill, FILLS)
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        return ("hole",) if "hole" in self.kinds else ()
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {} if self.blind else {kind: self.range_of(kind) for kind in self.graded}
+
+    @property
+    def graded(self) -> tuple[str, ...]:
+        """The kinds that have a level, in order: all but the hole."""
+        return tuple(kind for kind in ORDER if kind in self.kinds and kind != "hole")
+
+    def range_of(self, kind: str) -> levels.Range:
+        return (float(self.low),) * 2 if kind == "low" else getattr(self, kind)
+
+    def strength(self, kind: str, level: jax.Array) -> jax.Array:
+        """In (0, 1] for levels of the range."""
+        low, high = self.range_of(kind)
+        return (100 - level) / (100 - low) if kind == "jpeg" else level / high
+
+    def damage(self, kind: str, key: jax.Array, image: jax.Array, level: jax.Array) -> jax.Array:
+        """One kind of damage, [H, W, C] -> [H, W, C]."""
+        height, width = image.shape[:2]
+        if kind == "haze":
+            light, where = jax.random.split(key)
+            airlight = jax.random.uniform(light, minval=0.4, maxval=1.0)  # 0.7 to 1 in [0, 1]
+            return haze.scatter(image, haze.depth_field(where, height, width), level, airlight)
+        if kind == "blur":
+            return filters.filter2d(image, filters.gaussian(self.size, level))
+        if kind == "motion":
+            angle = jax.random.uniform(key, maxval=np.pi)
+            return filters.filter2d(image, filters.motion(self.size, level, angle))
+        if kind == "low":
+            return resize.enlarge(resize.reduce(image, self.low), self.low)[:height, :width]
+        if kind == "jpeg":
+            return compressed(image, jnp.round(level))
+        return {"noise": white, "photons": photons}[kind](key, image, level)
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        which, count, rest = jax.random.split(key, 3)
+        kinds = [kind for kind in ORDER if kind in self.kinds]
+        chance = jax.random.uniform(which, (len(kinds),))
+        present = jnp.argsort(jnp.argsort(chance)) < jax.random.randint(count, (), 1, self.together + 1)
+        image, told = example["image"], {}
+        for i, kind in enumerate(kinds):
+            strong, own = jax.random.split(jax.random.fold_in(rest, ORDER.index(kind)))
+            if kind == "hole":
+                hole = example["hole"] if "hole" in example else holes.named(self.hole)(own, *image.shape[:2])
+                told["hole"] = hole * present[i]
+            else:
+                level = levels.draw(strong, self.range_of(kind))
+                image = jnp.where(present[i], self.damage(kind, own, image, level), image)
+                told[kind] = jnp.where(present[i], level, 0.0)
+        return self.observe({"image": levels.eight_bit(image), **told})
+
+    def observe(self, example: Example) -> Measurement:
+        """A level that is missing, or 0, says that this kind of damage is absent; a missing hole is an empty one."""
+        image = example["image"]
+        hole = example["hole"] if "hole" in example else jnp.zeros((*image.shape[:2], 1))
+        known = image * (1 - hole)
+        values = {kind: levels.told(example, kind, 0.0) for kind in self.graded}
+        strengths = [jnp.where(level > 0, self.strength(kind, level), 0.0) for kind, level in values.items()]
+        start = FILLS[self.fill](known[None], hole[None])[0]
+        return {"image": known, "hole": hole, "start": start, "levels": jnp.asarray(strengths, jnp.float32)}
+
+    def condition(self, y: Measurement) -> jax.Array:
+        """The image with its hole filled, the hole and, unless blind, a plane a level: [B, H, W, C + 1 + levels]."""
+        parts = [y["start"], y["hole"]]
+        return jnp.concatenate(
+            parts if self.blind or not self.graded else [*parts, levels.plane(y["levels"], y)], axis=-1
+        )
+
+    def start(self, y: Measurement) -> jax.Array:
+        return y["start"]
+
+    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
+        """Pixels outside the hole of an image without other damage are put back bit for bit; blind, nothing is."""
+        if self.blind and self.graded:
+            return x0
+        sound = jnp.all(y["levels"] <= 0, axis=-1)[:, None, None, None]
+        return jnp.where(sound & (y["hole"] <= 0), y["image"], x0)
+
+
+TASK = Mixture
