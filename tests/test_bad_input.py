@@ -51,7 +51,7 @@ RESTORE = ("restore", "inpaint", "photos/0.png", "-o", "out", "--hole")
         ((*TRAIN, "--data.batch", "0"), "data.batch must be at least 1, got 0"),
         ((*TRAIN, "--data.name", "phtoos"), "phtoos"),
         ((*TRAIN, "--data.size", "64"), "64"),
-        ((*TRAIN, "--data.size", "30"), "multiples of 8"),
+        ((*TRAIN, "--data.size", "30"), "multiples of 4"),
         ((*TRAIN, "--data.size", "32", "--system.features", "24"), "features 24"),
         ((*TRAIN, "--data.size", "32", "--task.hole", "bursh"), "unknown hole 'bursh'; did you mean 'brush'?"),
         (

@@ -129,8 +129,11 @@ def test_an_enlarged_photograph_reduces_to_the_one_that_was_given(folder):
     result = api.restoring("superres", run=trained("superres", folder))(image)(0)
     assert result.shape == (80, 96, 3)
     again = np.asarray(resize.reduce(result.astype(np.float32), 2))
-    # Rounded to 8 bits and cut off; away from the border, which was padded.
-    assert np.abs(again - image)[2:-2, 2:-2].max() < 3
+    # Where nothing that a pixel is reduced from was cut off at 0 or 255; away from the border, which was padded.
+    cut = np.asarray(resize.reduce(np.float32((result == 0) | (result == 255)), 2)) != 0
+    error = np.where(cut, 0, np.abs(again - image))[2:-2, 2:-2]
+    assert error.max() < 1
+    assert np.mean(cut) < 0.9
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,8 @@ def test_windows_add_up_to_the_whole(name):
         shapes.append({key: value.shape for key, value in y.items()})
         return resize.enlarge(y["low"], scale, "box") if "low" in y else y["image"]
 
-    photograph = restore.photograph(System(echo, multiple=2), task, {}, image, tile=64, overlap=16)
+    told = {"levels": {"noise": 20.0}} if name == "mixture" else {}
+    photograph = restore.photograph(System(echo, multiple=2), task, {}, image, tile=64, overlap=16, **told)
     np.testing.assert_array_equal(photograph(0), image.repeat(scale, 0).repeat(scale, 1))
     assert shapes[0]["image"][1:3] == (64, 64)
     if scale > 1:

@@ -5,8 +5,8 @@ back untouched and what stands in the hole is ignored. Borders reflect. A fill m
 
     harmonic    |grad u|^2                     a stretched membrane
     biharmonic  (laplace u)^2                  a bent plate
-    spline      |grad u|^2 / 2 + (laplace u)^2 a plate under tension: better than either on photographs
-    coherent    a membrane that yields across edges and is stiff along them: better again, by 0.5 to 1 dB
+    spline      |grad u|^2 / 2 + (laplace u)^2 a plate under tension: better than a plate in thin and in wide holes
+    coherent    a membrane that yields across edges and is stiff along them: better again, by 1 dB and more
 
 Each level of a pyramid of known averages starts from the coarser level's answer, so that a fixed small number of
 conjugate-gradient steps suffices.
@@ -29,13 +29,13 @@ def pull_push(image: jax.Array, hole: jax.Array) -> jax.Array:
     return _coarse_to_fine(image, hole, lambda level, u, missing: u)
 
 
-def harmonic(image: jax.Array, hole: jax.Array, *, steps: int = 12) -> jax.Array:
+def harmonic(image: jax.Array, hole: jax.Array, *, steps: int = 16) -> jax.Array:
     """Laplace's equation in the hole."""
     return _coarse_to_fine(image, hole, lambda level, u, missing: _descend(_laplacian, u, missing, steps))
 
 
 def biharmonic(image: jax.Array, hole: jax.Array, *, steps: int = 64) -> jax.Array:
-    """The biharmonic equation in the hole. In wide holes more steps come closer to the exact answer, which is worse."""
+    """The biharmonic equation in the hole. In a wide hole 64 steps stay 0.3 dB below the exact answer."""
     return spline(image, hole, tension=0.0, steps=steps)
 
 
@@ -90,11 +90,6 @@ def _coarse_to_fine(image: jax.Array, hole: jax.Array, solve: Callable[[int, jax
         known, missing = pyramid[level]
         start = jnp.where(missing > 0, _double(u, *known.shape[-2:]), known)
         u = solve(level, start, missing)
-    # A plate overshoots; nothing known is that dark or bright.
-    (known, missing), axes = pyramid[0], (-2, -1)
-    low = jnp.min(jnp.where(missing > 0, 1e9, known), axes, keepdims=True)
-    high = jnp.max(jnp.where(missing > 0, -1e9, known), axes, keepdims=True)
-    u = jnp.where(low <= high, jnp.clip(u, low, high), u)
     return jnp.where(hole > 0, jnp.moveaxis(u, 1, -1).astype(image.dtype), image)
 
 

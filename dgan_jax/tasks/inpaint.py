@@ -21,8 +21,8 @@ FILLS = {
 }
 
 
-LEAST_CONTRAST = 0.01
-"""About one level of 255: where nothing varies, something still may."""
+LEAST_CONTRAST = 0.002
+"""A quarter of a level of 255: where nothing varies, something still may."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ TASKS = ("inpaint",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    steps: int = 12
+    steps: int = 16
     """Conjugate-gradient steps per level of the pyramid."""
 
     def __post_init__(self) -> None:
