@@ -1,4 +1,4 @@
-"""A thin plate under tension in the hole: between the harmonic and the biharmonic fill, and better than both in thin and wide holes.
+"""A thin plate under tension in the hole: between the harmonic and the biharmonic fill, often better than both.
 
 Our multi-level solver in JAX (`ops/prefill.py`).
 """
