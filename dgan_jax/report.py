@@ -4,13 +4,13 @@ import csv
 import dataclasses
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dgan_jax.core.files import write_atomically
 from dgan_jax.data.pictures import write_grid
 from dgan_jax.evaluate import Result
 from dgan_jax.metrics.table import METRICS
@@ -20,9 +20,7 @@ def write_text(path: Path, text: str) -> None:
     """Whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
+        write_atomically(path, text.encode())
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror}; give another output folder") from error
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dgan_jax import systems
-from dgan_jax.convert import ddgan
 from dgan_jax.convert import lddgan as names
+from dgan_jax.convert.trees import flat
 from dgan_jax.core.parts import Context, Spec
 from dgan_jax.nets.ldm_autoencoder import KLAutoencoder, VQAutoencoder
 from dgan_jax.objectives import autoencoder as coding
@@ -88,9 +88,7 @@ def test_gradients_of_the_autoencoders_loss_reach_every_parameter(network):
         return fidelity(params, jnp.abs(decode(params, code, draws) - x)) + penalty
 
     # A shift of all keys changes no softmax.
-    still = [
-        path for path, leaf in ddgan.flat(slopes(params)).items() if not leaf.any() and path[-2:] != ("key", "bias")
-    ]
+    still = [path for path, leaf in flat(slopes(params)).items() if not leaf.any() and path[-2:] != ("key", "bias")]
     assert not still
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dgan_jax.convert import ddgan as names
+from dgan_jax.convert.trees import flat
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.ops import fir
@@ -55,7 +56,7 @@ def test_condition_channels_widen_the_input_and_not_the_output():
     condition = jnp.ones((2, 8, 8, 4))
     params = lively(SMALL, x, t, z, condition)
     assert jax.jit(SMALL.apply)(params, x, t, z, condition).shape == (2, 8, 8, 3)
-    first = {path[0]: leaf.shape for path, leaf in names.flat(params["params"]).items() if path[-1] == "kernel"}
+    first = {path[0]: leaf.shape for path, leaf in flat(params["params"]).items() if path[-1] == "kernel"}
     assert first["02_stem"] == first["05_down0_pyramid"] == (3, 3, 7, 8)
     critic = Critic(features=4, time_embedding=8)
     assert jax.eval_shape(lambda: critic.init_with_output(jax.random.key(0), x, t, x, condition)[0]).shape == (2,)

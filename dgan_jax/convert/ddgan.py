@@ -4,18 +4,16 @@ The parity tests load their weights by these rules, so passing parity is the pro
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, tensor, unfill
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
-
-Path = tuple[str, ...]
-State = Mapping[str, np.ndarray]
 
 BLOCK: dict[Path, str] = {
     ("norm_in", "style"): "GroupNorm_0.style",
@@ -47,13 +45,6 @@ CRITIC_BLOCK: dict[Path, str] = {
 }
 
 
-def leaf_of(layer: str, leaf: str) -> str:
-    """Names of a layer's tensors: NIN layers have W and b, all others weight and bias."""
-    if layer.rpartition(".")[2].startswith("NIN"):
-        return f"{layer}.{'W' if leaf == 'kernel' else 'b'}"
-    return f"{layer}.{'bias' if leaf == 'bias' else 'weight'}"
-
-
 def generator_name(module: NCSNpp, path: Path) -> str:
     """The published name of one of our generator's leaves, whose path starts with "latent" or with "NUMBER_ROLE"."""
     head, *inner = path
@@ -83,64 +74,6 @@ def critic_name(path: Path) -> str:
     return leaf_of(f"conv{int(head.removeprefix('block_')) + 1}.{CRITIC_BLOCK[tuple(inner)]}", path[-1])
 
 
-def to_ours(name: str, value: np.ndarray, rank: int) -> np.ndarray:
-    """A published tensor in our layout: convolutions HWIO, dense kernels (in, out)."""
-    if value.ndim == 4:
-        return value.transpose(2, 3, 1, 0)
-    if name.split(".")[-1] == "W":  # is (in, out) already; the skip of a ddpm block is a 1x1 convolution here
-        return value[None, None] if rank == 4 else value
-    return value.T
-
-
-def to_published(name: str, value: np.ndarray) -> np.ndarray:
-    """The inverse of `to_ours`."""
-    if name.split(".")[-1] == "W":
-        return value[0, 0] if value.ndim == 4 else value
-    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-
-
-def flat(tree: Any) -> dict[Path, Any]:
-    """Leaves by path."""
-    return {tuple(key.key for key in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-def stripped(state: State) -> dict[str, np.ndarray]:
-    """Names without what DistributedDataParallel puts in front of them."""
-    return {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
-
-
-def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, Any]:
-    """Our tree from a published one. A tensor too few, too many or of another shape is a ValueError."""
-    state = stripped(state)
-    wanted = {path: (rename(path), leaf.shape) for path, leaf in flat(shapes).items()}
-    missing = [name for name, _ in wanted.values() if name not in state]
-    surplus = sorted(set(state) - {name for name, _ in wanted.values()})
-    for kind, names in (("lacks", missing), ("has also", surplus)):
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise ValueError(f"the checkpoint {kind} {', '.join(names[:3])}{more}; is it of the config's network?")
-    tree: dict[str, Any] = {}
-    for path, (name, shape) in wanted.items():
-        value = to_ours(name, state[name], len(shape))
-        if value.shape != shape:
-            theirs, ours = state[name].shape, to_published(name, np.empty(shape)).shape
-            raise ValueError(
-                f"the checkpoint's {name} is {theirs}, the config's network has {ours}; compare their widths"
-            )
-        node = tree
-        for key in path[:-1]:
-            node = node.setdefault(key, {})
-        node[path[-1]] = np.array(value, np.float32)
-    return tree
-
-
-def tensor(state: State, name: str, rank: int, player: str) -> np.ndarray:
-    """The tensor that tells the number of inputs."""
-    if name not in state or state[name].ndim != rank:
-        raise ValueError(f"the checkpoint has no {name} of {rank} dimensions; is it that of a DDGAN {player}?")
-    return state[name]
-
-
 def generator_params(module: NCSNpp, state: State) -> dict[str, Any]:
     """Our generator's parameters from a published `netG`; input channels and latent length are read off it."""
     state = stripped(state)
@@ -166,15 +99,13 @@ def critic_params(module: Critic, state: State) -> dict[str, Any]:
 
 def generator_state(module: NCSNpp, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our generator's parameters."""
-    named = {generator_name(module, path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(params, lambda path: generator_name(module, path))
 
 
 def critic_state(module: Critic, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our critic's parameters."""
     del module
-    named = {critic_name(path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(params, critic_name)
 
 
 def generator_arguments(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.convert.ddgan import Path, State, fill, flat, stripped, to_published
+from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
@@ -133,8 +133,7 @@ def stage_params(module: FirstStage | SecondStage, state: State) -> dict[str, An
 
 def stage_state(module: FirstStage | SecondStage, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of a stage's parameters, each tensor once."""
-    named = {name(module, path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {key: to_published(key, leaf) for key, leaf in named.items()}
+    return unfill(params, lambda path: name(module, path))
 
 
 def critic_variables(module: PatchCritic, state: State) -> dict[str, Any]:
@@ -155,9 +154,7 @@ def critic_variables(module: PatchCritic, state: State) -> dict[str, Any]:
 def critic_state(module: PatchCritic, variables: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our critic's parameters and batch statistics."""
     del module
-    leaves = flat(variables).items()
-    named = {f"{critic_name(path[1:])}.{LEAVES[path[-1]]}": np.asarray(leaf) for path, leaf in leaves}
-    return {key: to_published(key, leaf) for key, leaf in named.items()}
+    return unfill(variables, lambda path: f"{critic_name(path[1:])}.{LEAVES[path[-1]]}")
 
 
 def restorer_arguments(args: Mapping[str, Any], task: str) -> dict[str, Any]:

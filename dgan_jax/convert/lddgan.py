@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert import ddgan
-from dgan_jax.convert.ddgan import Path, State, fill, flat, leaf_of, stripped, to_published
+from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, unfill
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.ldm_autoencoder import Autoencoder, KLAutoencoder, VQAutoencoder
 from dgan_jax.nets.patchgan import PatchGAN
@@ -82,8 +82,7 @@ def autoencoder_params(module: Autoencoder, state: State) -> dict[str, Any]:
 def autoencoder_state(module: Autoencoder, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our autoencoder's parameters."""
     del module
-    named = {autoencoder_name(path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(params, autoencoder_name)
 
 
 def patches_variables(module: PatchGAN, state: State) -> dict[str, Any]:
@@ -97,8 +96,7 @@ def patches_variables(module: PatchGAN, state: State) -> dict[str, Any]:
 
 def patches_state(module: PatchGAN, variables: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of the patch critic's variables."""
-    named = {patches_name(module, path): np.asarray(leaf) for path, leaf in flat(variables).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(variables, lambda path: patches_name(module, path))
 
 
 def autoencoder_of(args: Mapping[str, Any]) -> Autoencoder:

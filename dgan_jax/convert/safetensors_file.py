@@ -3,11 +3,9 @@
 A tree {"generator": {"conv_in": {"kernel": ...}}} is stored as "generator/conv_in/kernel"; empty branches are lost.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +14,8 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
+
+from dgan_jax.core.files import write_atomically
 
 SEPARATOR = "/"
 # safetensors.numpy writes bfloat16 but does not read it.
@@ -70,22 +70,6 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 def digest_file(path: Path) -> Path:
     """The JSON beside a weights file."""
     return path.with_suffix(".json")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """All of `data` under this name or nothing: written beside, flushed to the disk, renamed."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def write_weights(

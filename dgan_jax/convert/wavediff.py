@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert import ddgan
-from dgan_jax.convert.ddgan import Path, State, fill, flat, leaf_of, stripped, tensor, to_published
+from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, tensor, unfill
 from dgan_jax.nets.ddgan_critic import VARIANTS, Critic
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
 
@@ -58,15 +58,13 @@ def critic_params(module: Critic, state: State) -> dict[str, Any]:
 
 def generator_state(module: WaveletNCSNpp, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our generator's parameters."""
-    named = {generator_name(module, path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(params, lambda path: generator_name(module, path))
 
 
 def critic_state(module: Critic, params: Any) -> dict[str, np.ndarray]:
     """Published names and layouts of our critic's parameters."""
     del module
-    named = {critic_name(path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return unfill(params, critic_name)
 
 
 def generator_arguments(args: Mapping[str, Any], kind: str = "WaveletNCSNpp") -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The log of a run: one JSON object a line, and TensorBoard where it is asked for."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from dgan_jax.core.files import write_atomically
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -26,9 +27,7 @@ class Log:
         path = folder / "log.jsonl"
         # An event belongs to what came after its step, which is run again.
         kept = [row for row in read(path) if row["step"] < step or (row["step"] == step and "event" not in row)]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        os.replace(temporary, path)
+        write_atomically(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
         self.file = path.open("a", buffering=1)
         self.writer = None
         if tensorboard:

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 
 from dgan_jax import systems
 from dgan_jax.core.experiment import UNESSENTIAL, Experiment
+from dgan_jax.core.files import write_atomically
 from dgan_jax.core.parts import Spec, System
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
@@ -60,13 +60,6 @@ def state_like(experiment: Experiment, system: System, step: int) -> TrainState:
     return jax.eval_shape(lambda: enter(fresh_state(experiment, system), system, step))
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(values, indent=2))
-    os.replace(temporary, path)
-
-
 def read_config(path: Path) -> dict[str, Any]:
     """The config of a run, as plain data."""
     try:
@@ -99,7 +92,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
         raise ValueError(f"{folder} is not empty and holds no run; give another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, ours)
+        write_atomically(path, json.dumps(ours, indent=2).encode())
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
 
@@ -128,7 +121,8 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     main = jax.process_index() == 0
     if main:
         claim(folder, experiment)
-        write_json(folder / "data.json", {"images": len(batches.source), "left_out": batches.skipped})
+        about = {"images": len(batches.source), "left_out": batches.skipped}
+        write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
 
     checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
     first = lambda: jax.device_get(fresh_state(experiment, system))

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
+
+from dgan_jax.core.files import write_atomically
 
 NAME = "MANIFEST.json"
 
 
 def files(folder: Path) -> list[Path]:
     """All files of a checkpoint but its manifest, sorted by relative path."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (NAME, f".{NAME}.tmp"))
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
 
 
 def digest(path: Path) -> str:
@@ -21,9 +22,7 @@ def digest(path: Path) -> str:
 def seal(folder: Path) -> None:
     """Write the manifest of a finished checkpoint, whole or not at all."""
     record = {path.relative_to(folder).as_posix(): digest(path) for path in files(folder)}
-    temporary = folder / f".{NAME}.tmp"
-    temporary.write_text(json.dumps(record, indent=0))
-    os.replace(temporary, folder / NAME)
+    write_atomically(folder / NAME, json.dumps(record, indent=0).encode())
 
 
 def flaw(folder: Path) -> str | None:

@@ -178,9 +178,10 @@ class Runner:
                     clock += time.perf_counter() - pause
                 if want_stop and step < options.steps:
                     self.checkpoints.wait()
+                    fate = "the checkpoint is written"
                     if not self.checkpoints.sealed(step):
-                        raise Stopped(f"stopped at step {step} of {options.steps}; its checkpoint could not be written")
-                    raise Stopped(f"stopped at step {step} of {options.steps}; the checkpoint is written")
+                        fate = "its checkpoint could not be written"
+                    raise Stopped(f"stopped at step {step} of {options.steps}; {fate}")
         return state
 
     def failed_in_a_row(self, metrics: dict[str, Any]) -> int:
@@ -207,13 +208,13 @@ class Runner:
 
     def record(self, step: int, values: dict[str, Any]) -> None:
         """A line of the log."""
-        if self.log is not None:
-            self.tolerate("the log", lambda: self.log.write(step, values))  # type: ignore[union-attr]
+        if (log := self.log) is not None:
+            self.tolerate("the log", lambda: log.write(step, values))
 
     def picture(self, step: int, state: TrainState) -> None:
         """Held-out images, restored; how much two restorations of the same image differ goes into the log."""
-        if self.preview is not None:
-            self.tolerate("the picture", lambda: self.record(step, {"diversity": self.preview.write(state, step)}))  # type: ignore[union-attr]
+        if (preview := self.preview) is not None:
+            self.tolerate("the picture", lambda: self.record(step, {"diversity": preview.write(state, step)}))
 
     def tolerate(self, what: str, write: Callable[[], None]) -> None:
         """A full disk does not end a training."""

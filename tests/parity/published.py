@@ -49,3 +49,18 @@ def error(ours, theirs) -> float:
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     return float(np.linalg.norm(ours - theirs) / max(np.linalg.norm(theirs), 1e-30))
+
+
+def assert_distributed(ours: dict, shapes: dict, file, network: str) -> None:
+    """Fresh parameters by published names have the deviation, extremes and mean that the fixture tells of each."""
+    columns = (file[f"out.{network}.{column}"] for column in ("std", "absmax", "mean"))
+    for name, std, most, mean in zip(shapes, *columns, strict=True):
+        value = ours[name].astype(np.float64)
+        if value.ndim == 1 and not name.endswith(".W"):
+            assert np.allclose((value.std(), np.abs(value).max(), value.mean()), (std, most, mean), atol=1e-7), name
+            continue
+        # Two samples of one distribution: their figures differ by a few standard errors.
+        slack = 5 / np.sqrt(value.size)
+        assert abs(value.std() - std) <= slack * std, name
+        assert abs(value.mean() - mean) <= 2 * slack * std, name
+        assert abs(np.abs(value).max() - most) <= (0.01 + 4 * slack) * most, name

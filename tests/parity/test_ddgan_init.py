@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, fixtures, meta_of
+from published import args_of, assert_distributed, fixtures, meta_of
 
 from dgan_jax.convert import ddgan as names
 from dgan_jax.nets.ddgan_critic import Critic
@@ -36,14 +36,4 @@ def test_fresh_parameters_are_distributed_as_the_published_ones(path, player):
     shapes = {name: tuple(shape) for name, shape in meta["state"][player]}
     ours = fresh(player, meta["args"][player])
     assert {name: value.shape for name, value in ours.items()} == shapes
-    columns = (file[f"out.{player}.{column}"] for column in ("std", "absmax", "mean"))
-    for name, std, most, mean in zip(shapes, *columns, strict=True):
-        value = ours[name].astype(np.float64)
-        if value.ndim == 1 and not name.endswith(".W"):
-            assert np.allclose((value.std(), np.abs(value).max(), value.mean()), (std, most, mean), atol=1e-7), name
-            continue
-        # Two samples of one distribution: their figures differ by a few standard errors.
-        slack = 5 / np.sqrt(value.size)
-        assert abs(value.std() - std) <= slack * std, name
-        assert abs(value.mean() - mean) <= 2 * slack * std, name
-        assert abs(np.abs(value).max() - most) <= (0.01 + 4 * slack) * most, name
+    assert_distributed(ours, shapes, file, player)

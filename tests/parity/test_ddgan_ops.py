@@ -10,6 +10,7 @@ from flax import linen as nn
 from published import args_of, error, fixtures, nhwc, recipe_state
 
 from dgan_jax.convert import ddgan as names
+from dgan_jax.convert import trees
 from dgan_jax.nets import adagn_blocks as blocks
 from dgan_jax.nets.ddgan_critic import DownBlock, TimeEmbedding
 from dgan_jax.nets.layers import sinusoid
@@ -81,11 +82,11 @@ def test_a_layer_computes_what_the_published_one_does(path, name):
     inputs = [data[key] for key in inputs.split()]
     network = NCSNpp(image_size=8, fir_kernel=None if name.endswith("nofir") else FIR)
 
-    def rename(leaf: names.Path) -> str:
+    def rename(leaf: trees.Path) -> str:
         whole = (*place, *leaf)
         full = names.generator_name(network, whole) if place[0].startswith("00") else names.critic_name(whole)
         assert full.startswith(prefix)
         return full.removeprefix(prefix)
 
-    params = names.fill(jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"], state, rename)
+    params = trees.fill(jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"], state, rename)
     assert error(jax.jit(module.apply)({"params": params}, *inputs), like) < 2e-6

@@ -7,11 +7,11 @@ import pytest
 from published import args_of, error, fixtures, nhwc, recipe_state
 
 from dgan_jax.convert import ddgan as names
+from dgan_jax.core.rates import cosine_per_epoch
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.objectives.denoising_gan import Draws, diffuse_pair
 from dgan_jax.process.gaussian import gaussian, posterior_sample, vp_betas
 from dgan_jax.samplers.denoising_gan import sample
-from dgan_jax.systems.diffusion_gan.ddgan import cosine_per_epoch
 
 
 def tables(args: dict) -> object:

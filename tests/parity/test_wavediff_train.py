@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import args_of, assert_distributed, error, fixtures, meta_of, nhwc, recipe_state
 
 from dgan_jax.convert import wavediff as names
 from dgan_jax.core.parts import Objective
@@ -115,14 +115,4 @@ def test_fresh_generators_are_distributed_as_the_published_ones(path):
     ours = names.generator_state(network, jax.jit(network.init)(jax.random.key(0), *inputs)["params"])
     shapes = {name: tuple(shape) for name, shape in meta_of(path)["state"]["G"]}
     assert {name: value.shape for name, value in ours.items()} == shapes
-    columns = (data[f"out.G.{column}"] for column in ("std", "absmax", "mean"))
-    for name, std, most, mean in zip(shapes, *columns, strict=True):
-        value = ours[name].astype(np.float64)
-        if value.ndim == 1 and not name.endswith(".W"):
-            assert np.allclose((value.std(), np.abs(value).max(), value.mean()), (std, most, mean), atol=1e-7), name
-            continue
-        # Two samples of one distribution: their figures differ by a few standard errors.
-        slack = 5 / np.sqrt(value.size)
-        assert abs(value.std() - std) <= slack * std, name
-        assert abs(value.mean() - mean) <= 2 * slack * std, name
-        assert abs(np.abs(value).max() - most) <= (0.01 + 4 * slack) * most, name
+    assert_distributed(ours, shapes, data, "G")

@@ -14,16 +14,15 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task
-from dgan_jax.core.rates import cosine_per_epoch
+from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic, check_groups
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
 from dgan_jax.objectives.denoising_gan import denoising_gan, regression
 from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.wavelet import wavelet
+from dgan_jax.systems import stages
 
 PAPER = "Phung, Dao, Tran 2023, arXiv 2211.16152"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
@@ -169,24 +168,12 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         predict=predict, judge=judge, process=process, measure=task.measure, encode=space.encode, latent=config.latent,
         r1_gamma=config.r1_gamma, r1_every=config.r1_every, reconstruction=reconstruction,
     )  # fmt: skip
-    warm = round(spec.steps * config.regression_share)
-
-    def adam(rate: float, steps: int) -> optax.GradientTransformation:
-        schedule = cosine_per_epoch(rate, config.learning_rate_end, steps=steps, epoch=spec.epoch)
-        return optax.adam(schedule, b1=config.beta1, b2=config.beta2, eps=1e-8)
-
-    optimizers = lambda steps: {
-        "critic": adam(config.learning_rate_critic, steps),
-        "generator": adam(config.learning_rate_generator, steps),
-    }
-    stages = [Stage("adversarial", spec.steps - warm, objective, optimizers(spec.steps - warm))]
-    if warm:
-        assert reconstruction is not None  # a Config with the one has the other
+    alone = None
+    if reconstruction is not None:
         alone = regression(
             objective, predict=predict, process=process, encode=space.encode, start=task.start,
             reconstruction=reconstruction,
         )  # fmt: skip
-        stages.insert(0, Stage("regression", warm, alone, {"generator": optimizers(warm)["generator"]}))
 
     def inputs(y: Measurement) -> tuple[jax.Array, jax.Array]:
         x = space.encode(y["image"])
@@ -201,4 +188,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         "critic": Player(critic, lambda y: (*inputs(y), space.encode(y["image"]), condition(y))),
     }
     multiple = config.patch * 2 ** (len(config.multipliers) - 1 + config.bottleneck) * space.factor
-    return System(restore, players, tuple(stages), multiple=multiple, calls=config.steps)
+    training = stages.regression_then_adversary(config, spec, objective, alone)
+    return System(restore, players, training, multiple=multiple, calls=config.steps)
