@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,8 +113,18 @@ class Restorer:
         )
 
 
-def restoring(task: str, *, run: str | Path | None = None, system: str | None = None, tile: int = 512) -> Restorer:
-    """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8."""
+def restoring(
+    task: str,
+    *,
+    run: str | Path | None = None,
+    system: str | None = None,
+    tile: int = 512,
+    choices: Mapping[str, Any] | None = None,
+) -> Restorer:
+    """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8.
+
+    choices: what the run's system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}.
+    """
     check_task(task)
     if (run is None) == (system is None):
         raise ValueError(
@@ -123,11 +133,10 @@ def restoring(task: str, *, run: str | Path | None = None, system: str | None = 
     if tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if run is not None:
-        experiment, built, variables = load(run)
-        own = tasks.name_of(experiment.task)
-        if own != task:
-            raise ValueError(f"{run} was trained for the task {own!r}, not {task!r}")
+        experiment, built, variables = load(run, task=task, choices=choices)
         return Restorer(str(run), experiment.task, built, variables, experiment.data.channels, tile)
+    if choices:
+        raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
     return Restorer(str(system), degradation, classical(str(system), degradation, Data()), {}, 3, tile)
 

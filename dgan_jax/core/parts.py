@@ -58,6 +58,10 @@ class Task(Protocol):
     def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
         """The nearest image to `x0` that agrees with what is exactly known."""
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        """What else is known of the damage, in one unit for all tasks: by kind (`tasks.levels.KINDS`), [B] or [], about
+        1 where it is strong, `tasks.levels.UNKNOWN` where it is there and nobody knows how strong."""
+
 
 @runtime_checkable
 class Linear(Task, Protocol):

@@ -3,7 +3,7 @@
 Xiao, Kreis, Vahdat, arXiv 2112.07804, equations 5 to 7, in the order of the published code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -48,6 +48,40 @@ def diffuse_pair(process: Gaussian, x0: jax.Array, draws: Draws) -> tuple[jax.Ar
     return x_t, diffuse_step(process, x_t, draws.t, draws.noise_step)
 
 
+Pair = Callable[[Gaussian, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+"""How a prediction becomes the fake x_t: (process, x0, x_{t+1}, t, noise) -> x_t, as `posterior_sample`."""
+
+
+def renoised(process: Gaussian, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+    """x_t ~ q(x_t | x0) whatever x_{t+1} was: the critic compares marginals (Xu et al., UFOGen, arXiv 2311.09257)."""
+    del x_next
+    return diffuse(process, x0, t, noise)
+
+
+PAIRS: Mapping[str, Pair] = {"posterior": posterior_sample, "renoised": renoised}
+
+
+def judged(
+    score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array, step: jax.Array, *, r1_gamma: float,
+    r1_every: int,
+) -> tuple[jax.Array, dict[str, jax.Array]]:  # fmt: skip
+    """The critic's logistic loss with lazy R1 on what is real, and its metrics."""
+    on_real, on_fake = score(real), score(fake)
+
+    def penalty() -> jax.Array:
+        slope = jax.grad(lambda x: score(x).sum())(real)
+        return 0.5 * r1_gamma * jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
+
+    r1 = jax.lax.cond(step % r1_every == 0, penalty, lambda: jnp.zeros(()))
+    loss_real, loss_fake = jnp.mean(jax.nn.softplus(-on_real)), jnp.mean(jax.nn.softplus(on_fake))
+    gap = jnp.mean(on_real) - jnp.mean(on_fake)
+    return loss_real + r1 + loss_fake, {"real": loss_real, "fake": loss_fake, "r1": r1, "gap": gap}
+
+
+def named(player: str, metrics: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    return {f"{player}/{name}": value for name, value in metrics.items()}
+
+
 def denoising_gan(
     *,
     predict: Predict,
@@ -81,22 +115,9 @@ def denoising_gan(
         y, own = draws["y"], draws["critic"]
         x_t, x_next = diffuse_pair(process, encode(batch["image"]), own)
         score = lambda x: judge(params["critic"], x, own.t, x_next, y)
-        real = score(x_t)
-        generated = score(jax.lax.stop_gradient(fake(params, x_next, own, y)[0]))
-
-        def penalty() -> jax.Array:
-            slope = jax.grad(lambda x: score(x).sum())(x_t)
-            return 0.5 * r1_gamma * jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
-
-        r1 = jax.lax.cond(context.step % r1_every == 0, penalty, lambda: jnp.zeros(()))
-        loss_real, loss_fake = jnp.mean(jax.nn.softplus(-real)), jnp.mean(jax.nn.softplus(generated))
-        metrics = {
-            "critic/real": loss_real,
-            "critic/fake": loss_fake,
-            "critic/r1": r1,
-            "critic/gap": jnp.mean(real) - jnp.mean(generated),
-        }
-        return loss_real + r1 + loss_fake, Report(metrics)
+        generated = jax.lax.stop_gradient(fake(params, x_next, own, y)[0])
+        loss, metrics = judged(score, x_t, generated, context.step, r1_gamma=r1_gamma, r1_every=r1_every)
+        return loss, Report(named("critic", metrics))
 
     def generator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context

@@ -168,6 +168,25 @@ def reduce_pseudo_inverse(low: jax.Array, factor: int, name: str = "matlab") -> 
     return low
 
 
+@functools.lru_cache(maxsize=64)
+def shrinking_matrix(name: str, length: int, factor: int) -> np.ndarray:
+    """[length, factor * length] float64: (A E)^-1 A, which undoes the enlarging E."""
+    dense = matrix(name, factor * length, length, Fraction(1, factor))
+    return np.linalg.solve(dense @ matrix(name, length, factor * length, Fraction(factor)), dense)
+
+
+def undo_enlarge(image: jax.Array, factor: int, name: str = "matlab") -> jax.Array:
+    """The small image that `enlarge` made this one of: [..., factor H, factor W, C] -> [..., H, W, C].
+
+    Exact but for rounding; of an image that was changed since, the small one whose enlargement reduces alike.
+    """
+    for axis in (-3, -2):
+        table = shrinking_matrix(name, image.shape[axis] // factor, factor)
+        product = jnp.tensordot(jnp.asarray(table, image.dtype), image, (1, axis), precision=jax.lax.Precision.HIGHEST)
+        image = jnp.moveaxis(product, 0, axis)
+    return image
+
+
 def reduce_bytes(image: jax.Array, factor: int, name: str = "matlab") -> jax.Array:
     """uint8 -> uint8, rounded and cut off after each axis, as MATLAB does with bytes: within 1 of one rounding."""
     each = lambda x: jnp.clip(jnp.round(x), 0, 255)

@@ -85,6 +85,31 @@ def expand(values: jax.Array, like: jax.Array) -> jax.Array:
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
+def thinned(process: Gaussian, count: int) -> tuple[Gaussian, np.ndarray]:
+    """The chain through `count` evenly chosen of its T transitions, and the t [count] that a network knows them by.
+
+    x_{t+1} of a kept transition is as noisy as before; what lies between is passed over (Song et al., arXiv 2010.02502,
+    equation 7 with the variance of the posterior). count = T is the chain itself.
+    """
+    if not 1 <= count <= process.steps or process.steps % count:
+        raise ValueError(f"a chain of {process.steps} steps can be run in a divisor of that, got {count}")
+    points = np.arange(0, process.steps + 1, process.steps // count)
+    signal, noise = (np.asarray(table, np.float64)[points] for table in (process.signal, process.noise))
+    step_signal = np.concatenate([[1.0], signal[1:] / signal[:-1]])
+    before, after = np.square(noise[:-1]), np.square(noise[1:])
+    variance = after - np.square(step_signal[1:]) * before  # of the step
+    tables = Gaussian(
+        signal=signal,
+        noise=noise,
+        step_signal=step_signal,
+        step_noise=np.sqrt(np.concatenate([[0.0], variance])),
+        mean_x0=signal[:-1] * variance / after,
+        mean_x=step_signal[1:] * before / after,
+        log_variance=np.log(np.maximum(before * variance / after, 1e-20)),
+    )
+    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables), points[1:] - 1
+
+
 def at(table: Array, t: jax.Array, like: jax.Array) -> jax.Array:
     """The table's entry for each example, ready to multiply `like`."""
     return expand(jnp.asarray(table)[t], like)

@@ -1,8 +1,10 @@
 """Every system, found by its file: systems/FAMILY/NAME.py holds `Config` and `build(config, task, spec) -> System`."""
 
+import dataclasses
 import functools
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -32,9 +34,29 @@ def name_of(config: Any) -> str:
     return type(config).__module__.rpartition(".")[2]
 
 
+def chosen(config: Any, choices: Mapping[str, Any]) -> Any:
+    """A config with other values of what its system lets one choose when restoring (`WHEN_RESTORING`)."""
+    free = getattr(module_of(config), "WHEN_RESTORING", ())
+    for name in choices:
+        if name not in free:
+            what = f"it leaves {', '.join(free)}" if free else "it leaves nothing to choose"
+            raise ValueError(f"system {name_of(config)!r} has no {name!r} to choose when restoring; {what}")
+    return dataclasses.replace(config, **choices)
+
+
+def transfers(config: Any) -> bool:
+    """Whether the weights are the same for every task: then a run on a mixture does each of its kinds."""
+    return getattr(module_of(config), "ANY_TASK", False)
+
+
+def module_of(config: Any) -> ModuleType:
+    """The module of the system that a config belongs to."""
+    return importlib.import_module(type(config).__module__)
+
+
 def build(config: Any, task: Task, spec: Spec) -> System:
     """The system of a config, checked to know the task."""
-    module = importlib.import_module(type(config).__module__)
+    module = module_of(config)
     kind = type(task).__module__.rpartition(".")[2]
     if kind not in module.TASKS:
         raise ValueError(

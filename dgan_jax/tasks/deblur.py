@@ -103,6 +103,12 @@ class Deblur:
         del y
         return x0
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        """Kernels of both kinds differ in more than one number."""
+        del y
+        kinds = {"gaussian": ("blur",), "motion": ("motion",), "either": ("blur", "motion")}[self.kind]
+        return dict.fromkeys(kinds, jnp.asarray(levels.UNKNOWN))
+
     def values(self, y: Measurement) -> jax.Array:
         return y["image"]
 

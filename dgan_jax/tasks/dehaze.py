@@ -61,5 +61,9 @@ class Dehaze:
         del y
         return x0
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        del y
+        return {"haze": jnp.asarray(levels.UNKNOWN)}
+
 
 TASK = Dehaze

@@ -83,6 +83,11 @@ class Denoise:
         del y
         return x0
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        """1 for 50 grey levels."""
+        kind = "photons" if self.noise == "poisson" else "noise"
+        return {kind: jnp.asarray(levels.UNKNOWN) if self.blind else y["sigma"] * 127.5 / 50}
+
     def values(self, y: Measurement) -> jax.Array:
         return y["image"]
 

@@ -52,5 +52,9 @@ class Generate:
         del y
         return x0
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        del y
+        return {}
+
 
 TASK = Generate

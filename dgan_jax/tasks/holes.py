@@ -162,7 +162,14 @@ HOLES: Mapping[str, Sampler] = {
     "mat_512": Mat(small=5, large=3, brushes=9, base=512),
     "palette_box": Union(Box(delta=40, margin=20, one_sided=True), Brush()),
     "palette_walks": Walks(strokes=(4, 7), length=(10, 99), thickness=(10, 39), leaves=True),
-    # Ours.
+    # Ours. For training on crops: LaMa's thin and thick holes in pixels of the crop, as few as fall on one.
+    "crops": Either(
+        Walks(strokes=(1, 8), length=(10, 49), thickness=(5, 14), absolute=True),
+        Either(
+            Walks(strokes=(1, 2), length=(10, 100), thickness=(10, 60), absolute=True),
+            Boxes(count=(1, 2), side=(16, 64), absolute=True),
+        ),
+    ),
     "pixels": Pixels(),
     "text": Text(),
 }

@@ -67,6 +67,10 @@ class Jpeg:
         del y
         return x0
 
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        """1 for quality 0."""
+        return {"jpeg": jnp.asarray(levels.UNKNOWN) if self.blind else 1 - y["quality"]}
+
 
 def compressed(image: jax.Array, quality: jax.Array) -> jax.Array:
     """[..., H, W, C] in [-1, 1] as it comes back from a JPEG file."""

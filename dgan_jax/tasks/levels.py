@@ -1,11 +1,20 @@
 """Levels of damage: the ranges they are drawn from, planes that tell a network of them, what an 8-bit file keeps."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.parts import Example, Measurement
 
 Range = tuple[float, float]
+
+KINDS = ("low", "noise", "photons", "blur", "motion", "haze", "jpeg")
+"""Kinds of damage that have a strength (`Task.strengths`)."""
+UNKNOWN = -1.0
+"""The strength of damage that is there, nobody knows how much of it."""
+COMMON_CONTRAST = 0.1
+"""How far the first estimate of damage other than a hole is off, about, in [-1, 1]."""
 
 
 def check(name: str, values: Range, least: float, most: float) -> None:
@@ -35,3 +44,9 @@ def plane(level: jax.Array, y: Measurement) -> jax.Array:
 def eight_bit(image: jax.Array) -> jax.Array:
     """[-1, 1] as a file holds it: cut off and rounded to 256 levels."""
     return jnp.round(jnp.clip(image * 127.5 + 127.5, 0.0, 255.0)) / 127.5 - 1.0
+
+
+def vector(strengths: Mapping[str, jax.Array], batch: int) -> jax.Array:
+    """[B, kinds]: the strengths, in the order of KINDS, 0 for damage that is absent."""
+    none = jnp.zeros(batch)
+    return jnp.stack([jnp.broadcast_to(strengths.get(kind, none), (batch,)) for kind in KINDS], axis=-1)

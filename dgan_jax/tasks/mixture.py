@@ -1,19 +1,20 @@
 """Several kinds of damage, one network: each image draws some, done in the order in which a picture meets them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.names import lookup, unknown
-from dgan_jax.core.parts import Example, Measurement
-from dgan_jax.ops import filters, haze, resize
+from dgan_jax.core.parts import Example, Measurement, Task
+from dgan_jax.ops import denoise, filters, haze, jpeg, prefill, resize
 from dgan_jax.tasks import holes, levels
-from dgan_jax.tasks.denoise import photons, white
-from dgan_jax.tasks.inpaint import FILLS
-from dgan_jax.tasks.jpeg import compressed
+from dgan_jax.tasks.denoise import Denoise, photons, white
+from dgan_jax.tasks.inpaint import FILLS, LEAST_CONTRAST, Inpaint
+from dgan_jax.tasks.jpeg import STRENGTH, Jpeg, compressed
+from dgan_jax.tasks.superres import SuperResolution
 
 ORDER = ("haze", "blur", "motion", "low", "noise", "photons", "jpeg", "hole")
 """From the air in front of the lens to the scratch on the print."""
@@ -23,8 +24,9 @@ ORDER = ("haze", "blur", "motion", "low", "noise", "photons", "jpeg", "hole")
 class Mixture:
     """Up to `together` of the `kinds` on each image. Sizes stay: `low` is a reduction that was enlarged again.
 
-    A measurement holds `image` (zero in the hole), `start` (the hole filled), `hole`, and `levels` [kinds but hole],
-    each in (0, 1], 1 the strongest of its range, or 0 where that damage is absent.
+    A measurement holds `image` (zero in the hole), `filled` (the hole filled), `start` (what the single tasks start
+    from, one after the other), `hole`, `contrast` (how far that may be wrong), and `levels` [kinds but hole], each in
+    (0, 1], 1 the strongest of its range, or 0 where that damage is absent.
     """
 
     kinds: tuple[str, ...] = ("haze", "blur", "motion", "low", "noise", "jpeg", "hole")
@@ -138,12 +140,46 @@ class Mixture:
         known = image * (1 - hole)
         values = {kind: levels.told(example, kind, 0.0) for kind in self.graded}
         strengths = [jnp.where(level > 0, self.strength(kind, level), 0.0) for kind, level in values.items()]
-        start = FILLS[self.fill](known[None], hole[None])[0]
-        return {"image": known, "hole": hole, "start": start, "levels": jnp.asarray(strengths, jnp.float32)}
+        filled = FILLS[self.fill](known[None], hole[None])[0]
+        # A hole's fill is wrong by what varies around it; elsewhere by about as much in any picture.
+        contrast = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
+        start = filled if self.blind else self.undo(filled, values)
+        contrast = jnp.where(hole > 0, contrast, levels.COMMON_CONTRAST)
+        strong = jnp.asarray(strengths, jnp.float32)
+        return {
+            "image": known, "hole": hole, "filled": filled, "start": start, "contrast": contrast, "levels": strong,
+        }  # fmt: skip
+
+    def undo(self, image: jax.Array, values: Mapping[str, jax.Array]) -> jax.Array:
+        """What the single tasks start from, for the kinds that have such a thing, last damage first: [H, W, C]."""
+        shakes = {"noise": lambda sigma: sigma, "jpeg": lambda quality: STRENGTH * jpeg.factor(quality)}
+        noise = [jnp.where(values[kind] > 0, of(values[kind]), 0.0) for kind, of in shakes.items() if kind in values]
+        if noise:
+            sigma = jnp.sqrt(sum(jnp.square(each) for each in noise)) / 127.5
+            image = jnp.where(sigma > 0, jnp.clip(denoise.dct_threshold(image, sigma), -1, 1), image)
+        if "low" in values and not any(side % self.low for side in image.shape[:2]):
+            missing = resize.undo_enlarge(image, self.low) - resize.reduce(image, self.low)
+            agreeing = image + resize.reduce_pseudo_inverse(missing, self.low)
+            image = jnp.where(values["low"] > 0, agreeing, image)
+        return image
+
+    def single(self, name: str) -> Task:
+        """The task of one kind of damage, in the ranges of this mixture; a ValueError if that is not among `kinds`."""
+        blind = self.blind
+        made: dict[str, tuple[str, Callable[[], Task]]] = {
+            "inpaint": ("hole", lambda: Inpaint(hole=self.hole, fill=self.fill)),
+            "superres": ("low", lambda: SuperResolution(scale=self.low)),
+            "denoise": ("noise", lambda: Denoise(sigma=self.noise, blind=blind)),
+            "jpeg": ("jpeg", lambda: Jpeg(quality=self.jpeg, blind=blind)),
+        }
+        if name not in made or made[name][0] not in self.kinds:
+            known = [task for task, (kind, _) in made.items() if kind in self.kinds]
+            raise ValueError(f"this mixture taught no task {name!r}; choose from: {', '.join(['mixture', *known])}")
+        return made[name][1]()
 
     def condition(self, y: Measurement) -> jax.Array:
         """The image with its hole filled, the hole and, unless blind, a plane a level: [B, H, W, C + 1 + levels]."""
-        parts = [y["start"], y["hole"]]
+        parts = [y["filled"], y["hole"]]
         return jnp.concatenate(
             parts if self.blind or not self.graded else [*parts, levels.plane(y["levels"], y)], axis=-1
         )
@@ -157,6 +193,16 @@ class Mixture:
             return x0
         sound = jnp.all(y["levels"] <= 0, axis=-1)[:, None, None, None]
         return jnp.where(sound & (y["hole"] <= 0), y["image"], x0)
+
+    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
+        """In the units of the single tasks; haze and blur, which these do not tell, as shares of their ranges."""
+        if self.blind:
+            return {}
+        units = {
+            "low": self.low / 8, "noise": self.noise[1] / 50, "photons": self.photons[1] / 50,
+            "jpeg": (100 - self.jpeg[0]) / 100,
+        }  # fmt: skip
+        return {kind: y["levels"][:, i] * units.get(kind, 1.0) for i, kind in enumerate(self.graded)}
 
 
 TASK = Mixture

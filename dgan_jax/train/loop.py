@@ -1,19 +1,22 @@
 """The training loop: any system, any number of devices and hosts, killed and resumed at any moment."""
 
+import dataclasses
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from dgan_jax import systems
+from dgan_jax import systems, tasks
 from dgan_jax.core.experiment import UNESSENTIAL, Experiment
 from dgan_jax.core.files import write_atomically
-from dgan_jax.core.parts import Spec, System
+from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
+from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.train import parallel
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import from_dict, to_dict
@@ -161,8 +164,14 @@ def write_state(folder: Path, experiment: Experiment, state: TrainState) -> None
     checkpoints.close()
 
 
-def load(folder: str | Path, *, step: int | None = None) -> tuple[Experiment, System, dict[str, Any]]:
-    """The experiment, system and restoring variables of a run; the newest checkpoint unless a step is given."""
+def load(
+    folder: str | Path, *, step: int | None = None, task: str | None = None, choices: Mapping[str, Any] | None = None
+) -> tuple[Experiment, System, dict[str, Any]]:
+    """The experiment, system and restoring variables of a run; the newest checkpoint unless a step is given.
+
+    task: restore this single kind of what the run's mixture taught it. choices: other values of what the system lets
+    one choose when restoring.
+    """
     folder = Path(folder)
     path = folder / "config.json"
     if not path.exists():
@@ -171,6 +180,9 @@ def load(folder: str | Path, *, step: int | None = None) -> tuple[Experiment, Sy
         experiment = from_dict(read_config(path))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
+    if task is not None:
+        experiment = dataclasses.replace(experiment, task=task_of(experiment, task, folder))
+    experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
     system = systems.build(experiment.system, experiment.task, spec_of(experiment))
     checkpoints = Checkpoints(folder / "checkpoints", keep=experiment.train.keep)
     try:
@@ -181,3 +193,13 @@ def load(folder: str | Path, *, step: int | None = None) -> tuple[Experiment, Sy
     finally:
         checkpoints.close()
     return experiment, system, state.variables()
+
+
+def task_of(experiment: Experiment, name: str, folder: Path) -> Task:
+    """The task called `name` as the run in `folder` learnt it: its own, or one kind of its mixture."""
+    own = experiment.task
+    if tasks.name_of(own) == name:
+        return own
+    if isinstance(own, Mixture) and systems.transfers(experiment.system):
+        return own.single(name)
+    raise ValueError(f"{folder} was trained for the task {tasks.name_of(own)!r}, not {name!r}")

@@ -55,7 +55,14 @@ def initialise(key: jax.Array, system: System, y: Measurement) -> TrainState:
 
 
 def begin(state: TrainState, stage: Stage) -> TrainState:
-    """Hand the weights over to `stage` and start its optimizers and memory anew."""
-    params = stage.begin(state.params)
+    """Hand the weights over to `stage` and start its optimizers and memory anew.
+
+    A player that `stage` does not train is frozen at its average, by which it will restore. One that it gets other
+    weights for starts its average from them.
+    """
+    frozen = {name: jax.tree.map(jnp.copy, own) for name, own in state.ema.items() if name not in stage.optimizers}
+    params = stage.begin({**state.params, **frozen})
+    changed = lambda name: name not in frozen and params[name] is not state.params[name]
+    ema = {name: jax.tree.map(jnp.copy, params[name]) if changed(name) else own for name, own in state.ema.items()}
     opt_state = {name: optimizer.init(params[name]) for name, optimizer in stage.optimizers.items()}
-    return dataclasses.replace(state, params=params, opt_state=opt_state, memory=stage.objective.memory())
+    return dataclasses.replace(state, params=params, ema=ema, opt_state=opt_state, memory=stage.objective.memory())

@@ -1,0 +1,32 @@
+"""Our two-stage restorer for photographs: holes thin and thick, x4 enlargement, noise; sized for two CPU cores.
+
+    dgan train dgan_photos --data.name FOLDER
+
+Measured here: not yet run.
+"""
+
+from dgan_jax.core.experiment import Data, Experiment, Train
+from dgan_jax.systems.diffusion_gan import dgan
+from dgan_jax.tasks.mixture import Mixture
+
+
+def get_config() -> Experiment:
+    return Experiment(
+        system=dgan.Config(),
+        task=Mixture(kinds=("low", "noise", "hole"), noise=(5.0, 50.0), hole="crops", fill="coherent"),
+        data=Data(name="bundled", size=128, batch=4),
+        train=Train(steps=12_000, log_every=50, sample_every=1000, checkpoint_every=500),
+    )
+
+
+def get_tiny() -> Experiment:
+    """The same with networks of a few thousand parameters, through all three stages."""
+    return Experiment(
+        system=dgan.Config(
+            steps=2, restore_steps=2, features=(8, 12), blocks=(1, 1), refiner_features=(8,), refiner_blocks=(1,), latent=4,
+            critic_features=4, critic_embedding=8, estimate_share=0.25, refine_share=0.5, joint=True,
+        ),
+        task=Mixture(kinds=("low", "noise", "hole"), low=2, hole="box", fill="pull_push"),
+        data=Data(size=16, batch=4),
+        train=Train(steps=4),
+    )  # fmt: skip

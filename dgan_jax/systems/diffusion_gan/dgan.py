@@ -1,0 +1,284 @@
+"""Ours: a few-step diffusion-GAN on a cheap first estimate, and a GAN that refines it; one network for all damage.
+
+Stage 1 (diffusion leads). A conditional denoising diffusion-GAN (Xiao et al., arXiv 2112.07804), by default in wavelet
+space (Phung et al., arXiv 2211.16152), whose image is the residual over the task's cheap first estimate. What is
+exactly known is put back into every prediction; latents give different plausible results. Asked with t = T it sees
+nothing of the truth and gives the answer of least error, which it learns first. Stage 2 (the GAN steps in): a second
+generator corrects the sample, against a critic of its own.
+
+What is wrong with the image, and how much, are inputs in one unit for all tasks (`Task.strengths`): trained on a
+mixture, the network restores every single kind, in 1, 2 or 4 steps. `realism` goes from the answer of least error (0)
+to the sample (1) along the straight line between them, which is the best way there is (Freirich et al., "A Theory of
+the Distortion-Perception Tradeoff in Wasserstein Space", arXiv 2107.02555).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dgan_jax.core.names import lookup
+from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task
+from dgan_jax.nets.ddgan_critic import Critic, check_groups
+from dgan_jax.nets.restoration_unet import RestorationUNet
+from dgan_jax.objectives import two_stage
+from dgan_jax.objectives.denoising_gan import PAIRS, Pair
+from dgan_jax.process.gaussian import Gaussian, gaussian, thinned, vp_betas
+from dgan_jax.samplers.denoising_gan import sample_from_keys
+from dgan_jax.spaces.pixel import pixel
+from dgan_jax.spaces.space import Space
+from dgan_jax.spaces.wavelet import wavelet
+from dgan_jax.tasks import levels
+
+PAPER = "this project; after Xiao et al. 2022, arXiv 2112.07804"
+TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+WHEN_RESTORING = ("realism", "restore_steps", "refine")
+"""Options that may be chosen anew when restoring: no weight depends on them."""
+ANY_TASK = True
+"""The networks are the same for every task: a run on a mixture restores each of its kinds."""
+
+SPACES: dict[str, Callable[[int], Space]] = {"pixel": lambda levels: pixel(), "wavelet": wavelet}
+CHAINS: dict[str, Callable[[int], Gaussian]] = {"variance_preserving": lambda steps: gaussian(vp_betas(steps))}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Defaults are what `docs/design-study.md` found best for two CPU cores, where it has an answer."""
+
+    steps: int = 4
+    """Denoising steps T of the chain that is trained."""
+    restore_steps: int = 4
+    """Steps of the chain when restoring: a divisor of `steps`."""
+    realism: float = 1.0
+    """When restoring: 0 is the answer of least error (one call), 1 a sample, between them their weighted mean."""
+    refine: bool = True
+    """When restoring, and if there is a second stage: let it correct the sample."""
+    space: str = "wavelet"
+    """pixel or wavelet."""
+    wavelet_levels: int = 1
+    """Haar levels; each halves the resolution and multiplies the channels by four."""
+    process: str = "variance_preserving"
+    """Forward process of the residual."""
+    pair: str = "posterior"
+    """How the fake pair is made: posterior (a step back of the chain) or renoised (the prediction, diffused anew)."""
+    residual: bool = True
+    """Diffuse and predict the residual over the cheap first estimate; else the image itself."""
+    features: tuple[int, ...] = (48, 64, 96, 128)
+    """Width of each level of the generator."""
+    blocks: tuple[int, ...] = (2, 2, 3, 4)
+    """Residual blocks of each level, down and (but for the last) up."""
+    refiner_features: tuple[int, ...] = (32, 64)
+    refiner_blocks: tuple[int, ...] = (2, 2)
+    latent: int = 32
+    """Length of the latent z."""
+    critic_features: int = 16
+    critic_embedding: int = 64
+    adversarial: float = 1.0
+    """Weight of the critic's judgement against errors in decibels; 0 leaves it out."""
+    reconstruction: float = 0.1
+    """Weight of the error of what the critic judges, in the generator's loss."""
+    least_share: float = 0.25
+    """Part of the generator's images that go on learning the answer of least error beside the critic."""
+    r1_gamma: float = 0.05
+    r1_every: int = 15
+    """Lazy R1: on every n-th step, not multiplied by n."""
+    estimate_share: float = 0.6
+    """Part of the training spent on the answer of least error alone, before the critic is turned on."""
+    refine_share: float = 0.0
+    """Part of the training spent on the second stage, at the end; 0 has none."""
+    joint: bool = False
+    """Go on training the first stage during the second."""
+    learning_rate: float = 6e-4
+    learning_rate_adversarial: float = 1e-4
+    """Of the generator once there is a critic, and of the refiner."""
+    learning_rate_critic: float = 2e-4
+    learning_rate_end: float = 1e-5
+    """Each stage's rates fall to this along a cosine."""
+    ema: float = 0.999
+    dtype: str = "float32"
+    """Activations: float32 or bfloat16; parameters and optimizers stay float32."""
+    remat: bool = False
+    """Recompute the generator's blocks in the backward pass: less memory, more time."""
+
+    def __post_init__(self) -> None:
+        lookup("space", self.space, SPACES)
+        lookup("process", self.process, CHAINS)
+        lookup("pair", self.pair, PAIRS)
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        if self.restore_steps < 1 or self.steps % self.restore_steps:
+            raise ValueError(
+                f"system.restore_steps must be a divisor of system.steps ({self.steps}), got {self.restore_steps}"
+            )
+        if not 0 <= self.realism <= 1:
+            raise ValueError(f"realism goes from 0 (least error) to 1 (a sample), got {self.realism}")
+        if min(self.estimate_share, self.refine_share) < 0 or self.estimate_share + self.refine_share > 1:
+            raise ValueError(
+                "system.estimate_share and system.refine_share are parts of the training, together at most 1; got "
+                f"{self.estimate_share} and {self.refine_share}"
+            )
+        for name in ("features", "refiner_features"):
+            depth, blocks = getattr(self, name), getattr(self, name.replace("features", "blocks"))
+            if not depth or len(depth) != len(blocks) or min(*depth, *blocks) < 1:
+                raise ValueError(f"system.{name} and its blocks need a number for each level, got {depth} and {blocks}")
+        if not 0 <= self.least_share < 1:
+            raise ValueError(f"system.least_share must be in [0, 1), got {self.least_share}")
+        for name in ("steps", "wavelet_levels", "latent", "critic_features", "r1_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+
+
+GAIN = 4.0
+"""Residuals are a fraction of an image's range: this brings them to that of the noise."""
+DARKEST = 1e-5
+"""Added to a squared error before its logarithm: half a grey level squared, below which nothing is gained."""
+
+
+def decibels(restored: jax.Array, truth: jax.Array) -> jax.Array:
+    """[B] -PSNR, but for a constant: what is reported is what is trained (Chen et al., NAFNet, arXiv 2204.04676)."""
+    return 10 * jnp.log10(jnp.mean(jnp.square(restored - truth), axis=(1, 2, 3)) + DARKEST)
+
+
+def seen(task: Task, y: Measurement) -> jax.Array:
+    """[B, H, W, 2 C + 2]: first estimate, damaged image, hole, and how far the estimate may be wrong."""
+    plane = jnp.ones((*y["image"].shape[:3], 1))
+    hole = y["hole"] if "hole" in y else 0 * plane
+    return jnp.concatenate([task.start(y), y["image"], hole, jnp.log10(scale_of(y)) * plane], axis=-1)
+
+
+def scale_of(y: Measurement) -> jax.Array:
+    """[B, H, W, 1] or []: the unit that residuals are predicted in."""
+    return y["contrast"] if "contrast" in y else jnp.asarray(levels.COMMON_CONTRAST)
+
+
+def build(config: Config, task: Task, spec: Spec) -> System:
+    """Players "generator", "critic" and, with a second stage, "refiner" and "second_critic"."""
+    space = lookup("space", config.space, SPACES)(config.wavelet_levels)
+    channels, dtype = space.channels(spec.channels), jnp.dtype(config.dtype)
+    process = lookup("process", config.process, CHAINS)(config.steps)
+    short, names = thinned(process, config.restore_steps)
+    pair: Pair = lookup("pair", config.pair, PAIRS)
+    net = lambda features, blocks: RestorationUNet(channels, features, blocks, dtype=dtype, remat=config.remat)
+    generator = net(config.features, config.blocks)
+    refiner = net(config.refiner_features, config.refiner_blocks)
+    critic = Critic(
+        variant="small", features=config.critic_features, time_embedding=config.critic_embedding,
+        axis_name=spec.axis_name, dtype=dtype,
+    )  # fmt: skip
+    check_groups(spec.batch, critic.group)
+
+    base = lambda y: task.start(y) if config.residual else jnp.zeros_like(y["image"])
+    gain = GAIN if config.residual else 1.0
+    encode = lambda image, y: gain * space.encode(image - base(y))
+    decode = lambda code, y: base(y) + space.decode(code) / gain
+    condition = lambda y: space.encode(seen(task, y))
+
+    def told(z: jax.Array, y: Measurement) -> jax.Array:
+        return jnp.concatenate([z, levels.vector(task.strengths(y), z.shape[0])], axis=-1)
+
+    def corrected(code: jax.Array, change: jax.Array, y: Measurement) -> jax.Array:
+        """code + change, the latter in units of what may be wrong, and what is known put back."""
+        image = decode(code, y) + (scale_of(y) if config.residual else 1.0) * space.decode(change)
+        return encode(task.project(image, y), y)
+
+    def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
+        change = cast(jax.Array, generator.apply({"params": params}, x, t, told(z, y), condition(y)))
+        return corrected(jnp.zeros_like(x), change, y)
+
+    def refine(params: Any, code: jax.Array, y: Measurement, best: jax.Array, z: jax.Array) -> jax.Array:
+        given = jnp.concatenate([best, condition(y)], axis=-1)
+        none = jnp.zeros(code.shape[0], jnp.int32)
+        return corrected(code, cast(jax.Array, refiner.apply({"params": params}, code, none, told(z, y), given)), y)
+
+    def judge(params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement) -> jax.Array:
+        return cast(jax.Array, critic.apply({"params": params}, x_t, t, x_next, condition(y)))
+
+    def least(params: Any, y: Measurement) -> jax.Array:
+        like = space.encode(y["image"])
+        return two_stage.least(predict, params["generator"], config.steps, like, config.latent, y)
+
+    def sample(params: Any, y: Measurement, keys: jax.Array) -> jax.Array:
+        shape = jax.eval_shape(space.encode, y["image"]).shape[1:]
+        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(names)[t], z, y)
+        return sample_from_keys(step, short, keys, shape, config.latent)
+
+    second = config.refine_share > 0
+    refining = second and config.refine and config.realism > 0
+
+    def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
+        params = variables["params"]
+        draw = lambda key: jax.random.normal(jax.random.fold_in(key, 1), (config.latent,))
+        if not config.realism:
+            code = least(params, y)
+        else:
+            code = sample(params, y, keys)
+            best = least(params, y) if config.realism < 1 or refining else code
+            if refining:
+                code = refine(params["refiner"], code, y, best, jax.vmap(draw)(keys))
+            code = best + config.realism * (code - best)
+        # Once more: a space and its inverse return what is known but for rounding.
+        return jnp.clip(task.project(decode(code, y), y), -1, 1)
+
+    errors = lambda code, truth, y: decibels(decode(code, y), decode(truth, y))
+    shared: Any = {"measure": task.measure, "encode": encode, "latent": config.latent, "errors": errors}
+    estimate = two_stage.estimate(predict=predict, steps=config.steps, **shared)
+    first = two_stage.adversarial(
+        predict=predict, judge=judge, process=process, pair=pair, weight=config.adversarial,
+        reconstruction=config.reconstruction, share=config.least_share, r1_gamma=config.r1_gamma,
+        r1_every=config.r1_every, **shared,
+    )  # fmt: skip
+    refinement = two_stage.refinement(
+        sample=sample, least=least, refine=refine, judge=judge, weight=config.adversarial,
+        reconstruction=config.reconstruction, r1_gamma=config.r1_gamma, r1_every=config.r1_every, **shared,
+    )  # fmt: skip
+
+    def inputs(y: Measurement) -> tuple[jax.Array, ...]:
+        x, batch = space.encode(y["image"]), y["image"].shape[0]
+        return x, jnp.zeros(batch, jnp.int32), told(jnp.zeros((batch, config.latent)), y), condition(y)
+
+    def refiner_inputs(y: Measurement) -> tuple[jax.Array, ...]:
+        x, t, z, given = inputs(y)
+        return x, t, z, jnp.concatenate([x, given], axis=-1)
+
+    def critic_inputs(y: Measurement) -> tuple[jax.Array, ...]:
+        x, t, _, given = inputs(y)
+        return x, t, x, given
+
+    players = {"generator": Player(generator, inputs, config.ema), "critic": Player(critic, critic_inputs)}
+    if second:
+        players |= {
+            "refiner": Player(refiner, refiner_inputs, config.ema),
+            "second_critic": Player(critic, critic_inputs),
+        }
+    multiple = space.factor * 2 ** (max(len(config.features), len(config.refiner_features) if second else 1) - 1)
+    calls = bool(config.realism) * config.restore_steps + refining + (config.realism < 1 or refining)
+    return System(restore, players, training(config, spec, estimate, first, refinement), multiple=multiple, calls=calls)
+
+
+def training(
+    config: Config, spec: Spec, estimate: Objective, adversarial: Objective, refinement: Objective
+) -> tuple[Stage, ...]:
+    """The stages that have a share of the steps, in order."""
+    first = round(spec.steps * config.estimate_share)
+    last = round(spec.steps * config.refine_share)
+
+    def adam(rate: float, steps: int, beta1: float) -> optax.GradientTransformation:
+        schedule = optax.cosine_decay_schedule(rate, max(1, steps), alpha=min(1.0, config.learning_rate_end / rate))
+        return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule, b1=beta1, b2=0.99))
+
+    def stage(name: str, steps: int, objective: Objective, rates: dict[str, float], beta1: float = 0.5) -> Stage:
+        return Stage(name, steps, objective, {player: adam(rate, steps, beta1) for player, rate in rates.items()})
+
+    slow = config.learning_rate_adversarial
+    both = {"critic": config.learning_rate_critic, "generator": slow}
+    second = {"second_critic": config.learning_rate_critic, "refiner": slow}
+    made = [
+        stage("estimate", first, estimate, {"generator": config.learning_rate}, 0.9),
+        stage("adversarial", spec.steps - first - last, adversarial, both),
+        stage("refinement", last, refinement, second) if not config.joint
+        else stage("joint", last, two_stage.together(adversarial, refinement), {**both, **second}),
+    ]  # fmt: skip
+    return tuple(each for each in made if each.steps)
