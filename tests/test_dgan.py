@@ -13,6 +13,7 @@ from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
 from dgan_jax.evaluate import measure_batch
 from dgan_jax.process.gaussian import gaussian, thinned, vp_betas
+from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.systems.diffusion_gan import dgan
 from dgan_jax.tasks import levels
 from dgan_jax.tasks.mixture import Mixture
@@ -122,7 +123,7 @@ def test_known_pixels_come_back_bit_for_bit_from_a_jolted_network(images):
 
 
 def test_every_space_chain_and_pair_trains_one_finite_step(images):
-    for changes in ({"space": "pixel", "pair": "renoised"}, {"wavelet_levels": 2, "residual": False}):
+    for changes in ({"space": "pixel", "pair": "renoised"}, {"wavelet_levels": 2, "process": "residual_shift"}):
         system = built(**changes)
         y = measured(MIXTURE, images)
         state = initialise(jax.random.key(0), system, y)
@@ -150,6 +151,19 @@ def test_a_thinned_chain_keeps_its_marginals():
         np.testing.assert_allclose(variance[1:], short.noise[1:-1] ** 2, rtol=1e-5)
     with pytest.raises(ValueError, match="divisor"):
         thinned(whole, 3)
+
+
+@pytest.mark.parametrize("name", list(dgan.CHAINS))
+def test_with_a_network_that_knows_the_truth_every_chain_ends_at_it(name):
+    truth = jnp.linspace(-1, 1, 48).reshape(1, 4, 4, 3)
+    for count in (1, 2, 4):
+        chain = dgan.CHAINS[name](4, count)
+        assert chain.names.tolist() == list(range(4))[4 // count - 1 :: 4 // count]
+        keys = jax.random.split(jax.random.key(0), 1)
+        end = sample_from_keys(lambda x, t, z: truth, chain.tables, keys, (4, 4, 3), 2, spread=chain.spread)
+        np.testing.assert_allclose(end, truth, atol=1e-6)
+        noise = jnp.asarray(chain.tables.noise)
+        np.testing.assert_allclose(noise[-1], chain.spread, rtol=1e-4)
 
 
 def test_a_player_is_frozen_at_its_average(images):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
-from dgan_jax.process.gaussian import Gaussian, diffuse, diffuse_step, posterior_sample
+from dgan_jax.process.gaussian import Gaussian, Tables, diffuse, diffuse_step, posterior_sample
 
 Predict = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement], jax.Array]
 """(generator parameters, x_{t+1}, t, z, y) -> x0."""
@@ -48,11 +48,11 @@ def diffuse_pair(process: Gaussian, x0: jax.Array, draws: Draws) -> tuple[jax.Ar
     return x_t, diffuse_step(process, x_t, draws.t, draws.noise_step)
 
 
-Pair = Callable[[Gaussian, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+Pair = Callable[[Tables, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 """How a prediction becomes the fake x_t: (process, x0, x_{t+1}, t, noise) -> x_t, as `posterior_sample`."""
 
 
-def renoised(process: Gaussian, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+def renoised(process: Tables, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
     """x_t ~ q(x_t | x0) whatever x_{t+1} was: the critic compares marginals (Xu et al., UFOGen, arXiv 2311.09257)."""
     del x_next
     return diffuse(process, x0, t, noise)

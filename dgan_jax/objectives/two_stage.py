@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
 from dgan_jax.objectives.denoising_gan import Draws, Judge, Pair, Predict, draw_update, judged, named
-from dgan_jax.process.gaussian import Gaussian, diffuse, posterior_sample
+from dgan_jax.process.gaussian import Tables, diffuse, posterior_sample
 
 Measure = Callable[[jax.Array, Example], Measurement]
 Encode = Callable[[jax.Array, Measurement], jax.Array]
@@ -26,7 +26,7 @@ Refine = Callable[[Any, jax.Array, Measurement, jax.Array, jax.Array], jax.Array
 """(refiner parameters, sample, y, code of least error, z) -> refined code."""
 
 
-def noise_pair(process: Gaussian, x0: jax.Array, draws: Draws) -> tuple[jax.Array, jax.Array]:
+def noise_pair(process: Tables, x0: jax.Array, draws: Draws) -> tuple[jax.Array, jax.Array]:
     """(x_t, x_{t+1}) of any chain, also one whose steps depend on x0: first the noisier one, then the way back."""
     x_next = diffuse(process, x0, draws.t + 1, draws.noise_marginal)
     return posterior_sample(process, x0, x_next, draws.t, draws.noise_posterior), x_next
@@ -57,7 +57,7 @@ def estimate(
 
 
 def adversarial(
-    *, predict: Predict, judge: Judge, process: Gaussian, pair: Pair, measure: Measure, encode: Encode, latent: int,
+    *, predict: Predict, judge: Judge, process: Tables, pair: Pair, measure: Measure, encode: Encode, latent: int,
     errors: Errors, weight: float, reconstruction: float, share: float, r1_gamma: float, r1_every: int,
 ) -> Objective:  # fmt: skip
     """Critic, then generator. A `share` of the generator's images go on learning the answer of least error; the others

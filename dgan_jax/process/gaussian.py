@@ -5,6 +5,8 @@ Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising D
 Time `t` is an integer index in 0 .. T-1 everywhere and names the transition x_{t+1} -> x_t; networks receive that t.
 """
 
+from typing import Protocol
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,23 @@ class Gaussian:
     @property
     def steps(self) -> int:
         return self.mean_x0.shape[0]
+
+
+class Tables(Protocol):
+    """What marginals and steps back are computed from: of this chain, or of another that goes to noise as well."""
+
+    @property
+    def signal(self) -> Array: ...  # [T+1]
+    @property
+    def noise(self) -> Array: ...
+    @property
+    def mean_x0(self) -> Array: ...  # [T]
+    @property
+    def mean_x(self) -> Array: ...
+    @property
+    def log_variance(self) -> Array: ...
+    @property
+    def steps(self) -> int: ...
 
 
 def vp_betas(steps: int, *, beta_min: float = 0.1, beta_max: float = 20.0, geometric: bool = False) -> np.ndarray:
@@ -115,7 +134,7 @@ def at(table: Array, t: jax.Array, like: jax.Array) -> jax.Array:
     return expand(jnp.asarray(table)[t], like)
 
 
-def diffuse(process: Gaussian, x0: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+def diffuse(process: Tables, x0: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
     """x_t ~ q(x_t | x0), t [B] in 0 .. T; t = 0 returns x0."""
     return at(process.signal, t, x0) * x0 + at(process.noise, t, x0) * noise
 
@@ -125,13 +144,13 @@ def diffuse_step(process: Gaussian, x: jax.Array, t: jax.Array, noise: jax.Array
     return at(process.step_signal, t + 1, x) * x + at(process.step_noise, t + 1, x) * noise
 
 
-def posterior_sample(process: Gaussian, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
+def posterior_sample(process: Tables, x0: jax.Array, x_next: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
     """x_t ~ q(x_t | x_{t+1}, x0) (equation 4). At t = 0 this is x0: the noise is masked."""
     mean = at(process.mean_x0, t, x0) * x0 + at(process.mean_x, t, x0) * x_next
     std = jnp.where(t == 0, 0.0, jnp.exp(0.5 * jnp.asarray(process.log_variance)[t]))
     return mean + expand(std, x0) * noise
 
 
-def noise_of(process: Gaussian, x_t: jax.Array, x0: jax.Array, t: jax.Array) -> jax.Array:
+def noise_of(process: Tables, x_t: jax.Array, x0: jax.Array, t: jax.Array) -> jax.Array:
     """The noise that took x0 to x_t; t [B] in 1 .. T."""
     return (x_t - at(process.signal, t, x_t) * x0) / at(process.noise, t, x_t)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.process.gaussian import Gaussian, posterior_sample
+from dgan_jax.process.gaussian import Tables, posterior_sample
 
 Predict = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 
 def sample(
     predict: Predict,
-    process: Gaussian,
+    process: Tables,
     x_init: jax.Array,
     latents: jax.Array,
     noises: jax.Array,
@@ -36,14 +36,17 @@ def sample(
 
 
 def sample_from_keys(
-    predict: Predict, process: Gaussian, keys: jax.Array, shape: tuple[int, ...], latent: int
+    predict: Predict, process: Tables, keys: jax.Array, shape: tuple[int, ...], latent: int, *, spread: float = 1.0
 ) -> jax.Array:
-    """x_0 [B, *shape] from one key an example: all of an example's randomness is a function of its key alone."""
+    """x_0 [B, *shape] from one key an example: all of an example's randomness is a function of its key alone.
+
+    x_T is noise of deviation `spread`.
+    """
 
     def draw(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         start, latents, noises = jax.random.split(key, 3)
         normal, steps = jax.random.normal, process.steps
-        return normal(start, shape), normal(latents, (steps, latent)), normal(noises, (steps, *shape))
+        return spread * normal(start, shape), normal(latents, (steps, latent)), normal(noises, (steps, *shape))
 
     x_init, latents, noises = jax.vmap(draw, out_axes=(0, 1, 1))(keys)
     return sample(predict, process, x_init, latents, noises)[0]

@@ -14,10 +14,11 @@ the Distortion-Perception Tradeoff in Wasserstein Space", arXiv 2107.02555).
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from dgan_jax.core.names import lookup
@@ -26,7 +27,8 @@ from dgan_jax.nets.ddgan_critic import Critic, check_groups
 from dgan_jax.nets.restoration_unet import RestorationUNet
 from dgan_jax.objectives import two_stage
 from dgan_jax.objectives.denoising_gan import PAIRS, Pair
-from dgan_jax.process.gaussian import Gaussian, gaussian, thinned, vp_betas
+from dgan_jax.process.gaussian import Tables, gaussian, thinned, vp_betas
+from dgan_jax.process.residual import residual_shift, shift_roots
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.pixel import pixel
 from dgan_jax.spaces.space import Space
@@ -41,7 +43,32 @@ ANY_TASK = True
 """The networks are the same for every task: a run on a mixture restores each of its kinds."""
 
 SPACES: dict[str, Callable[[int], Space]] = {"pixel": lambda levels: pixel(), "wavelet": wavelet}
-CHAINS: dict[str, Callable[[int], Gaussian]] = {"variance_preserving": lambda steps: gaussian(vp_betas(steps))}
+
+
+class Chain(NamedTuple):
+    """A chain of residuals: its tables, the t that the networks know its steps by, and the deviation of x_T."""
+
+    tables: Tables
+    names: np.ndarray
+    spread: float
+
+
+def variance_preserving(steps: int, count: int) -> Chain:
+    """`count` steps of the chain of T."""
+    return Chain(*thinned(gaussian(vp_betas(steps)), count), 1.0)
+
+
+def shifting(steps: int, count: int) -> Chain:
+    """`count` steps of T of ResShift's chain, whose x_T is the first estimate and noise (kappa = 1)."""
+    names = np.arange(steps)[steps // count - 1 :: steps // count]
+    roots = shift_roots(steps, kappa=1.0)
+    return Chain(residual_shift(roots[names], kappa=1.0), names, float(roots[-1]))
+
+
+CHAINS: dict[str, Callable[[int, int], Chain]] = {
+    "variance_preserving": variance_preserving,
+    "residual_shift": shifting,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +88,7 @@ class Config:
     wavelet_levels: int = 1
     """Haar levels; each halves the resolution and multiplies the channels by four."""
     process: str = "variance_preserving"
-    """Forward process of the residual."""
+    """Forward process of the residual: variance_preserving, or residual_shift (ResShift, arXiv 2307.12348)."""
     pair: str = "posterior"
     """How the fake pair is made: posterior (a step back of the chain) or renoised (the prediction, diffused anew)."""
     residual: bool = True
@@ -158,8 +185,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator", "critic" and, with a second stage, "refiner" and "second_critic"."""
     space = lookup("space", config.space, SPACES)(config.wavelet_levels)
     channels, dtype = space.channels(spec.channels), jnp.dtype(config.dtype)
-    process = lookup("process", config.process, CHAINS)(config.steps)
-    short, names = thinned(process, config.restore_steps)
+    made = lookup("process", config.process, CHAINS)
+    process, chain = made(config.steps, config.steps).tables, made(config.steps, config.restore_steps)
     pair: Pair = lookup("pair", config.pair, PAIRS)
     net = lambda features, blocks: RestorationUNet(channels, features, blocks, dtype=dtype, remat=config.remat)
     generator = net(config.features, config.blocks)
@@ -202,8 +229,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def sample(params: Any, y: Measurement, keys: jax.Array) -> jax.Array:
         shape = jax.eval_shape(space.encode, y["image"]).shape[1:]
-        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(names)[t], z, y)
-        return sample_from_keys(step, short, keys, shape, config.latent)
+        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y)
+        return sample_from_keys(step, chain.tables, keys, shape, config.latent, spread=chain.spread)
 
     second = config.refine_share > 0
     refining = second and config.refine and config.realism > 0

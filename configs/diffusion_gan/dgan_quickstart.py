@@ -1,0 +1,22 @@
+"""Our two-stage restorer at its smallest, for thin holes in photographs: the model of `dgan quickstart`.
+
+    dgan train dgan_quickstart --data.name FOLDER --train.steps 5000
+
+Measured here: the table of the quickstart in README.md.
+"""
+
+from dgan_jax.core.experiment import Data, Experiment, Train
+from dgan_jax.systems.diffusion_gan import dgan
+from dgan_jax.tasks.inpaint import Inpaint
+
+
+def get_config() -> Experiment:
+    return Experiment(
+        system=dgan.Config(
+            steps=2, restore_steps=2, features=(32, 48, 64), blocks=(1, 1, 2), latent=16, critic_features=8,
+            estimate_share=0.75, learning_rate=1e-3, ema=0.98,
+        ),
+        task=Inpaint(hole="thin"),
+        data=Data(name="bundled", size=64, batch=16),
+        train=Train(steps=400, log_every=20, sample_every=0, checkpoint_every=100),
+    )  # fmt: skip
