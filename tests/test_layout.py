@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
     **dict.fromkeys(("core", "ops"), 0),
-    **dict.fromkeys(("nets", "process", "spaces", "tasks", "data"), 1),
+    **dict.fromkeys(("nets", "process", "spaces", "tasks", "data", "published"), 1),
     **dict.fromkeys(("objectives", "samplers", "metrics"), 2),
     "systems": 3,
     **dict.fromkeys(("train", "evaluate", "restore", "convert"), 4),
