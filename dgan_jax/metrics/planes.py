@@ -44,7 +44,8 @@ def check_pair(restored: jax.Array, original: jax.Array) -> None:
 def check_hole(hole: jax.Array | None, images: jax.Array, metric: str) -> jax.Array:
     """The hole [B, H, W, 1] of `images`, or a ValueError in the name of `metric`."""
     if hole is None:
-        raise ValueError(f"{metric} measures inside a hole, and this task has none; take {metric.split('_')[0]}_rgb")
+        other = f"; take {metric.removesuffix('_hole')}_rgb" if metric.endswith("_hole") else ""
+        raise ValueError(f"{metric} measures at a hole, and this task has none{other}")
     if hole.shape != (*images.shape[:3], 1):
         raise ValueError(f"a hole for images {images.shape} is {(*images.shape[:3], 1)}, got {hole.shape}")
     return hole

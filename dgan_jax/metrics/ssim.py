@@ -129,6 +129,39 @@ def halve(images: jax.Array) -> jax.Array:
 def ms_ssim(restored: jax.Array, original: jax.Array, *, weights: Sequence[float] = MS_WEIGHTS) -> jax.Array:
     """[B]: multi-scale SSIM, differentiable. The shorter side must exceed 10 * 2^(scales - 1): 160 for five scales."""
     check_pair(restored, original)
+    return scales(restored, original, weights, covered, lambda maps, scale: jnp.mean(maps, axis=(1, 2)))
+
+
+def ms_ssim_y(
+    restored: jax.Array, original: jax.Array, *, crop: int = 0, weights: Sequence[float] = MS_WEIGHTS
+) -> jax.Array:
+    """[B]: multi-scale SSIM of the unrounded BT.601 Y plane; `crop` pixels are cut off the images' sides first."""
+    check_pair(restored, original)
+    return ms_ssim(shave(luma(restored), crop), shave(luma(original), crop), weights=weights)
+
+
+def ms_ssim_hole(
+    restored: jax.Array, original: jax.Array, hole: jax.Array | None, *, weights: Sequence[float] = MS_WEIGHTS
+) -> jax.Array:
+    """[B]: multi-scale SSIM whose maps (images mirrored at their border) are averaged over missing pixels.
+
+    On a coarser scale a pixel counts as much as was missing of those that it stands for. NaN where nothing is missing.
+    """
+    check_pair(restored, original)
+    shares = [check_hole(hole, original, "ms_ssim_hole").astype(original.dtype)]
+    for _ in weights[1:]:
+        shares.append(halve(shares[-1]))
+
+    def inside(maps: jax.Array, scale: int) -> jax.Array:
+        return jnp.sum(maps * shares[scale], axis=(1, 2)) / jnp.sum(shares[scale], axis=(1, 2))
+
+    return scales(restored, original, weights, mirrored, inside)
+
+
+def scales(
+    restored: jax.Array, original: jax.Array, weights: Sequence[float], pad: Pad, mean: Callable[..., jax.Array]
+) -> jax.Array:
+    """[B]: the product over scales, averaged over channels. mean: (maps [B, H, W, C], number of scale) -> [B, C]."""
     least = 2 * GAUSSIAN.radius * 2 ** (len(weights) - 1)
     if min(restored.shape[1:3]) <= least:
         raise ValueError(f"MS-SSIM of {len(weights)} scales needs sides above {least}, got {restored.shape[1:3]}")
@@ -136,8 +169,8 @@ def ms_ssim(restored: jax.Array, original: jax.Array, *, weights: Sequence[float
     for scale, weight in enumerate(weights):
         if scale:
             restored, original = halve(restored), halve(original)
-        full, structure = similarity(restored, original, GAUSSIAN, covered)
-        term = jnp.mean(full if scale == len(weights) - 1 else structure, axis=(1, 2))
+        full, structure = similarity(restored, original, GAUSSIAN, pad)
+        term = mean(full if scale == len(weights) - 1 else structure, scale)
         # Where a term is negative the product is 0; its root must not see the 0, whose slope is infinite.
-        product *= jnp.where(term > 0, jnp.where(term > 0, term, 1.0) ** weight, 0.0)
+        product *= jnp.where(term <= 0, 0.0, jnp.where(term <= 0, 1.0, term) ** weight)
     return jnp.mean(product, axis=-1)

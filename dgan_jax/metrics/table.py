@@ -6,12 +6,16 @@ Every function is pure: (restored, original, hole or None) -> [B], on float imag
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
 from dgan_jax.core.names import lookup
-from dgan_jax.metrics import psnr, ssim
+from dgan_jax.metrics import l1, psnr, seam, ssim
+
+if TYPE_CHECKING:
+    from dgan_jax.metrics.sets import SetMetric
 
 Score = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
 
@@ -39,6 +43,10 @@ def likeness(function: Score, protocol: str) -> Metric:
     return Metric(function, "", True, f"SSIM {protocol}, K1 0.01, K2 0.03, 8-bit images; 1 is identical.")
 
 
+def percent(function: Score, protocol: str) -> Metric:
+    return Metric(function, "%", False, f"{protocol}, 8-bit images; 0 is identical.")
+
+
 GAUSS = "Gaussian window 11 with sigma 1.5, population covariance"
 
 METRICS: dict[str, Metric] = {
@@ -52,6 +60,18 @@ METRICS: dict[str, Metric] = {
     "ssim_hole": likeness(ssim.ssim_hole, f"map averaged over the missing pixels, {GAUSS}, mirrored border"),
     "ms_ssim_rgb": likeness(
         whole(ssim.ms_ssim), f"per channel in five scales, {GAUSS}, zeros added to odd sides; sides above 160"
+    ),
+    "ms_ssim_y_crop0": likeness(
+        whole(ssim.ms_ssim_y), f"of BT.601 Y, unrounded, uncropped, in five scales, {GAUSS}, sides above 160"
+    ),
+    "ms_ssim_hole": likeness(
+        ssim.ms_ssim_hole, f"in five scales, maps averaged over the missing pixels, {GAUSS}, mirrored border"
+    ),
+    "l1_rgb": percent(whole(l1.l1), "Mean absolute error of all pixels and channels, in percent of the range"),
+    "l1_hole": percent(l1.l1_hole, "Mean absolute error of the missing pixels only, in percent of the range"),
+    "seam": percent(
+        seam.seam,
+        "Steps between missing and known neighbours beyond those of the original, mean, in percent of the range",
     ),
 }
 
@@ -68,6 +88,23 @@ for crop in (0, 2, 3, 4, 8):
         }
 
 
-def named(names: Iterable[str]) -> dict[str, Metric]:
-    """The metrics of these names, in this order; an unknown name is a ValueError with the nearest known one."""
-    return {name: lookup("metric", name, METRICS) for name in names}
+def named(names: Iterable[str], weights: str | Path | None = None) -> "dict[str, Metric | SetMetric]":
+    """The metrics of these names, in this order; an unknown name is a ValueError with the nearest known one.
+
+    Those of `metrics.sets` and `metrics.pretrained` are known too. weights: the folder of the networks that the latter
+    look through; None is the environment variable DGAN_WEIGHTS.
+    """
+    # Both build on this file.
+    from dgan_jax.metrics.sets import SETS
+
+    names = tuple(names)
+    plain: dict[str, Metric | SetMetric] = dict(METRICS)
+    plain.update(SETS)
+    if plain.keys() >= set(names):
+        return {name: plain[name] for name in names}
+    from dgan_jax.metrics.pretrained import PRETRAINED
+
+    folder = None if weights is None else Path(weights)
+    known: dict[str, Any] = {**plain, **PRETRAINED}
+    found = {name: lookup("metric", name, known) for name in names}
+    return {name: metric(folder) if name in PRETRAINED else metric for name, metric in found.items()}
