@@ -114,9 +114,25 @@ def thinned(process: Gaussian, count: int) -> tuple[Gaussian, np.ndarray]:
         raise ValueError(f"a chain of {process.steps} steps can be run in a divisor of that, got {count}")
     points = np.arange(0, process.steps + 1, process.steps // count)
     signal, noise = (np.asarray(table, np.float64)[points] for table in (process.signal, process.noise))
+    return gaussian_of(signal, noise), points[1:] - 1
+
+
+def gaussian_of(signal: np.ndarray, noise: np.ndarray) -> Gaussian:
+    """The Markov chain with x_t = signal[t] x0 + noise[t] n as tables of `process.gaussian`; both [T+1], from (1, 0).
+
+    With the `signal` and `noise` of a chain towards y0 this is a chain of residuals x - y0 whose every x_t is
+    distributed as there, so all that is written for Gaussian diffusion serves. Its x_T starts at noise[T] n.
+    Residual shift is not a Markov chain, so there the law of a pair (x_t, x_{t+1}), and with it the posterior, differ;
+    a bridge is one, and nothing differs.
+    """
+    signal, noise = (np.asarray(table, np.float64) for table in (signal, noise))
+    if (signal[0], noise[0]) != (1, 0) or not np.all(noise[1:] > 0):
+        raise ValueError(
+            f"x_0 must be clean data (signal 1, noise 0) and the rest noisy, got signal {signal} and noise {noise}"
+        )
     step_signal = np.concatenate([[1.0], signal[1:] / signal[:-1]])
     before, after = np.square(noise[:-1]), np.square(noise[1:])
-    variance = after - np.square(step_signal[1:]) * before  # of the step
+    variance = np.maximum(after - np.square(step_signal[1:]) * before, 0)
     tables = Gaussian(
         signal=signal,
         noise=noise,
@@ -126,7 +142,7 @@ def thinned(process: Gaussian, count: int) -> tuple[Gaussian, np.ndarray]:
         mean_x=step_signal[1:] * before / after,
         log_variance=np.log(np.maximum(before * variance / after, 1e-20)),
     )
-    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables), points[1:] - 1
+    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
 
 
 def at(table: Array, t: jax.Array, like: jax.Array) -> jax.Array:

@@ -14,7 +14,7 @@ import numpy as np
 from flax import struct
 
 from dgan_jax.core.parts import Array
-from dgan_jax.process.gaussian import Gaussian, at, expand
+from dgan_jax.process.gaussian import at, expand
 
 
 @struct.dataclass
@@ -114,31 +114,3 @@ def scaled(process: ResidualShift, x: jax.Array, t: jax.Array, *, latent: bool =
     its largest value if x0 is an image in [-1, 1]. t: [B] in 0 .. T."""
     noise = at(process.noise, t, x)
     return x / (jnp.sqrt(jnp.square(noise) + 1) if latent else 3 * noise + 1)
-
-
-def gaussian_of(signal: np.ndarray, noise: np.ndarray) -> Gaussian:
-    """The Markov chain with x_t = signal[t] x0 + noise[t] n as tables of `process.gaussian`; both [T+1], from (1, 0).
-
-    With the `signal` and `noise` of a chain towards y0 this is a chain of residuals x - y0 whose every x_t is
-    distributed as there, so all that is written for Gaussian diffusion serves. Its x_T starts at noise[T] n.
-    Residual shift is not a Markov chain, so there the law of a pair (x_t, x_{t+1}), and with it the posterior, differ;
-    a bridge is one, and nothing differs.
-    """
-    signal, noise = (np.asarray(table, np.float64) for table in (signal, noise))
-    if (signal[0], noise[0]) != (1, 0) or not np.all(noise[1:] > 0):
-        raise ValueError(
-            f"x_0 must be clean data (signal 1, noise 0) and the rest noisy, got signal {signal} and noise {noise}"
-        )
-    step_signal = np.concatenate([[1.0], signal[1:] / signal[:-1]])
-    before, after = np.square(noise[:-1]), np.square(noise[1:])
-    variance = np.maximum(after - np.square(step_signal[1:]) * before, 0)
-    tables = Gaussian(
-        signal=signal,
-        noise=noise,
-        step_signal=step_signal,
-        step_noise=np.sqrt(np.concatenate([[0.0], variance])),
-        mean_x0=signal[:-1] * variance / after,
-        mean_x=step_signal[1:] * before / after,
-        log_variance=np.log(np.maximum(before * variance / after, 1e-20)),
-    )
-    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
