@@ -30,7 +30,8 @@ class Course(NamedTuple):
     def values(self, name: str) -> np.ndarray:
         """The finite values of a metric, in order of steps."""
         found = [row[name] for row in self.rows if isinstance(row.get(name), int | float)]
-        return np.asarray([value for value in found if np.isfinite(value)])
+        # Not from JSON of ours: an integer of any length.
+        return np.asarray([float(value) for value in found if abs(value) < 1e300])
 
     def names(self, ending: str) -> list[str]:
         """Metrics whose names end so."""
@@ -48,7 +49,7 @@ def not_finite(course: Course) -> list[Finding]:
     if not events and not (len(skipped) and skipped[-1] > 0):
         return []
     count = int(skipped.max()) if len(skipped) else 0
-    told = ", ".join(f"{row['event']} from step {row['from']} to {row['step']}" for row in events)
+    told = ", ".join(f"{row['event']} from step {row.get('from')} to {row['step']}" for row in events)
     evidence = f"{count} steps had a loss or a gradient that is not finite" + (f"; {told}" if told else "")
     advice = "a lower learning rate (system.learning_rate_*), a larger system.r1_gamma, or float32 instead of bfloat16"
     return [Finding("numbers overflow: the learning rate is too high", evidence, advice)]
@@ -136,7 +137,9 @@ def average_behind(course: Course) -> list[Finding]:
 def small_batch(course: Course) -> list[Finding]:
     batch = course.config.get("data", {}).get("batch", 0)
     accumulate = course.config.get("train", {}).get("accumulate", 1)
-    if not batch or batch // accumulate >= 8 or not course.names("critic/gap"):
+    if type(batch) is not int or type(accumulate) is not int or batch < 1 or accumulate < 1:
+        return []
+    if batch // accumulate >= 8 or not course.names("critic/gap"):
         return []
     evidence = f"the critic compares {batch // accumulate} images at a time"
     return [
@@ -173,5 +176,18 @@ def course_of(folder: str | Path) -> Course:
     rows = read(folder / "log.jsonl")
     if not rows:
         raise ValueError(f"{folder} has no log (log.jsonl) with anything in it; give the folder that dgan train wrote")
-    load = lambda name: json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
-    return Course(rows, load("config.json"), load("data.json"))
+    config, data = (note(folder / name) for name in ("config.json", "data.json"))
+    return Course(
+        rows,
+        {part: values for part, values in config.items() if isinstance(values, dict)},
+        {name: value for name, value in data.items() if type(value) is int},
+    )
+
+
+def note(path: Path) -> dict[str, Any]:
+    """A JSON object, empty if there is none."""
+    try:
+        plain = json.loads(path.read_text()) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); it was written by dgan train") from error
+    return plain if isinstance(plain, dict) else {}

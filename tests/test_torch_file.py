@@ -373,9 +373,9 @@ def test_a_file_that_is_no_checkpoint_is_told_what_it_is(tmp_path, content, says
 
 
 def test_a_file_that_is_absent_a_folder_or_too_large_is_told_so(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot read .*absent: No such file"):
+    with pytest.raises(ValueError, match="absent does not exist, wanted a PyTorch checkpoint"):
         read_torch(tmp_path / "absent")
-    with pytest.raises(ValueError, match=r"cannot read .*: Is a directory"):
+    with pytest.raises(ValueError, match="is a folder, wanted a PyTorch checkpoint"):
         read_torch(tmp_path)
     save({"a": 1}, tmp_path / "a.pt")
     with pytest.raises(ValueError, match="more than the limit of 100"):

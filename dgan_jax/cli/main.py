@@ -1,6 +1,7 @@
 """The command `dgan`: one file a verb, found by file name; each has `main(arguments) -> exit code`."""
 
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dgan_jax.cli import environment
 from dgan_jax.core.names import unknown
 
 NOT_VERBS = ("main", "environment", "screen")
+NO_MEMORY = "there is not enough memory for this; give smaller images, a smaller batch or a smaller network"
 BAD_INPUT, DIVERGED, STOPPED, INTERRUPTED = 2, 70, 75, 130
 
 
@@ -55,10 +57,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"dgan {verb}: {diverged}", file=sys.stderr)
             return DIVERGED
     except ValueError as error:
-        print(f"dgan {verb}: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return refuse(verb, str(error))
+    except BrokenPipeError:
+        # Whoever was reading has gone, as in `dgan systems | head`; what is still to be flushed goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return refuse(verb, f"{place}{error.strerror or error}; make room, check permissions, or name another place")
+    except OverflowError as error:
+        return refuse(verb, f"a number is too large for this ({error}); give a smaller one")
+    except MemoryError:
+        return refuse(verb, NO_MEMORY)
+    except RuntimeError as error:  # jax has no class of its own for a device without memory
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return refuse(verb, NO_MEMORY)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def refuse(verb: str, sentence: str) -> int:
+    print(f"dgan {verb}: {sentence}", file=sys.stderr)
+    return BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from dgan_jax.convert.torch_pickle import MOST_PICKLE, Machine, Refused, Storage, check_plain, expect
 from dgan_jax.core.names import unknown
+from dgan_jax.data.opening import open_file
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MOST_BYTES = 64 * 2**30
@@ -31,28 +32,34 @@ def read_torch(path: str | os.PathLike, *, ignore: Iterable[str] = (), limit: in
     (say "pytorch_lightning") become `Ignored`; they are not made. `limit`: the largest file to read, in bytes.
     """
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            raise Refused(f"has {size} bytes, more than the limit of {limit}")
-        with path.open("rb") as file:
-            start = file.read(64)
-            if start.startswith(b"PK"):
-                result = read_zip(path, size, ignore)
-            elif start.startswith(b"\x80"):
-                result = read_legacy(path.read_bytes(), ignore)
-            else:
-                raise Refused(f"is no PyTorch checkpoint{looks_like(start)}")
-        check_plain(result, budget=8 * size + 64 * 2**20)
-    except Refused as error:
-        raise ValueError(f"{path} {error}") from None
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    except Exception as error:
-        # Whatever a damaged file makes zipfile, numpy or the stack machine raise is the file's fault.
-        raise ValueError(
-            f"{path} is damaged or no PyTorch checkpoint: {type(error).__name__}: {error!s:.200}"
-        ) from None
+    with open_file(path, "a PyTorch checkpoint") as file:
+        try:
+            return read_open(file, ignore, limit)
+        except Refused as error:
+            raise ValueError(f"{path} {error}") from None
+        except Exception as error:
+            # Whatever a damaged file makes zipfile, numpy or the stack machine raise is the file's fault.
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"{path} is damaged or no PyTorch checkpoint: {type(error).__name__}: {reason:.200}"
+            ) from None
+
+
+def read_open(file: BinaryIO, ignore: Iterable[str], limit: int) -> Any:
+    """`read_torch` of an open file; raises whatever it stumbles over."""
+    size = file.seek(0, io.SEEK_END)
+    if size > limit:
+        raise Refused(f"has {size} bytes, more than the limit of {limit}")
+    file.seek(0)
+    start = file.read(64)
+    file.seek(0)
+    if start.startswith(b"PK"):
+        result = read_zip(file, size, ignore)
+    elif start.startswith(b"\x80"):
+        result = read_legacy(file.read(), ignore)
+    else:
+        raise Refused(f"is no PyTorch checkpoint{looks_like(start)}")
+    check_plain(result, budget=8 * size + 64 * 2**20)
     return result
 
 
@@ -64,9 +71,9 @@ def looks_like(start: bytes) -> str:
     return ": neither a zip archive nor a pickle" if start else ": it is empty"
 
 
-def read_zip(path: Path, size: int, ignore: Iterable[str]) -> Any:
+def read_zip(file: BinaryIO, size: int, ignore: Iterable[str]) -> Any:
     """The zip layout: NAME/data.pkl, and NAME/data/KEY with the values of each storage."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         if len(entries) != len(archive.infolist()):
             raise Refused("names an entry twice")

@@ -34,10 +34,14 @@ class Data:
     """Share of the images set aside for validation, where the source has no split of its own."""
     data_dir: str | None = None
     """Folder of prepared TFDS datasets."""
+    megapixels: float = 100.0
+    """Image files of more pixels are refused before they are decoded; raise it for files that you trust."""
 
     def __post_init__(self) -> None:
         at_least("data.size", self.size, 1)
         at_least("data.batch", self.batch, 1)
+        if not self.megapixels > 0:
+            raise ValueError(f"data.megapixels must be more than 0, got {self.megapixels}")
         if self.channels not in (1, 3):
             raise ValueError(f"data.channels must be 3 (colour) or 1 (grey), got {self.channels}")
         if self.crop not in ("random", "centre", "none"):

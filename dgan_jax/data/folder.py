@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from dgan_jax.data import images
+from dgan_jax.data.images import MEGAPIXELS
+from dgan_jax.data.opening import open_file
 from dgan_jax.data.store import MEMORY, Source, attempt, collect, select, warn_skipped
 
 CHECKED = 100_000
@@ -24,7 +26,10 @@ BUNDLED = {
 }  # fmt: skip
 
 
-def open_bundled(split: str, *, channels: int = 3, resize: int | None = None, workers: int | None = None) -> Source:
+def open_bundled(
+    split: str, *, channels: int = 3, resize: int | None = None, workers: int | None = None,
+    megapixels: float = MEGAPIXELS,
+) -> Source:  # fmt: skip
     """The photographs inside the installed scikit-image package: 8 to train on, 3 kept for validation and test.
 
     train: astronaut 512x512, coffee 400x600, motorcycle_left and _right 500x741 (a stereo pair, hence on one side),
@@ -36,12 +41,14 @@ def open_bundled(split: str, *, channels: int = 3, resize: int | None = None, wo
         raise ValueError("data 'bundled' are scikit-image's photographs; install it: pip install scikit-image")
     root = Path(found.origin).parent / "data"
     members = BUNDLED["train" if split == "train" else "validation"]
-    return _files("bundled", [root / member for member in members], None, 0, channels, resize, MEMORY, workers)
+    return _files(
+        "bundled", [root / member for member in members], None, 0, channels, resize, MEMORY, workers, megapixels
+    )
 
 
 def open_folder(
     path: Path, split: str, *, validation: float = 0.0, labels: bool = False, channels: int = 3,
-    resize: int | None = None, memory: int = MEMORY, workers: int | None = None,
+    resize: int | None = None, memory: int = MEMORY, workers: int | None = None, megapixels: float = MEGAPIXELS,
 ) -> Source:  # fmt: skip
     """All images below a folder, sorted by relative path.
 
@@ -58,7 +65,9 @@ def open_folder(
     numbers, classes = folder_labels(path, members) if labels else (None, ())
     labelled = None if numbers is None else [numbers[i] for i in chosen]
     what = f"folder {path}"
-    return _files(what, [paths[i] for i in chosen], labelled, len(classes), channels, resize, memory, workers)
+    return _files(
+        what, [paths[i] for i in chosen], labelled, len(classes), channels, resize, memory, workers, megapixels
+    )
 
 
 def folder_labels(root: PurePath, members: Sequence[PurePath]) -> tuple[list[int], list[str]]:
@@ -75,18 +84,10 @@ def folder_labels(root: PurePath, members: Sequence[PurePath]) -> tuple[list[int
 
 def open_tar(
     path: Path, split: str, *, validation: float = 0.0, labels: bool = False, channels: int = 3,
-    resize: int | None = None, memory: int = MEMORY, workers: int | None = None,
+    resize: int | None = None, memory: int = MEMORY, workers: int | None = None, megapixels: float = MEGAPIXELS,
 ) -> Source:  # fmt: skip
     """The image files in an uncompressed tar, in name order; otherwise as a folder."""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            entries = sorted(
-                (m.name, m.offset_data, m.size) for m in tar.getmembers() if m.isfile() and _is_image(m.name)
-            )
-    except (tarfile.TarError, OSError) as error:
-        raise ValueError(
-            f"{path} is not an uncompressed tar of images ({error}); unpack it and name the folder"
-        ) from error
+    entries = sorted(tar_members(path))
     if not entries:
         raise ValueError(f"no images in {path}; looked for members ending in {' '.join(sorted(images.EXTENSIONS))}")
     members = [PurePosixPath(name) for name, _, _ in entries]
@@ -101,12 +102,31 @@ def open_tar(
             return io.BytesIO(file.read(size))
 
     labelled = None if numbers is None else [numbers[i] for i in chosen]
-    return encoded(str(path), names, stream, labelled, len(classes), channels, resize, memory, workers)
+    return encoded(str(path), names, stream, labelled, len(classes), channels, resize, memory, workers, megapixels)
+
+
+def tar_members(path: Path) -> list[tuple[str, int, int]]:
+    """(name, place, length) of the image files in a tar; all of them lie within the file."""
+    with open_file(path, "a tar") as file:
+        end = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as tar:
+                members = [m for m in tar if m.isreg() and not m.issparse() and _is_image(m.name)]
+        except Exception as error:  # besides TarError whatever the numbers of a broken header lead to
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(
+                f"{path} is not an uncompressed tar of images ({reason:.200}); unpack it and name the folder"
+            ) from error
+    for member in members:
+        if not 0 <= member.offset_data <= member.offset_data + member.size <= end:
+            raise ValueError(f"{path} is cut off: {member.name[:200]!r} ends after it; copy the file again")
+    return [(member.name, member.offset_data, member.size) for member in members]
 
 
 def encoded(
     what: str, names: Sequence[str], stream: Callable, labels: Sequence[int] | None, classes: int,
-    channels: int, resize: int | None, memory: int, workers: int | None, small: bool = False,
+    channels: int, resize: int | None, memory: int, workers: int | None, megapixels: float, small: bool = False,
 ) -> Source:  # fmt: skip
     """A source of encoded images; stream: number -> the bytes of a file, as a binary file.
 
@@ -115,12 +135,12 @@ def encoded(
 
     def decode(i: int) -> tuple[np.ndarray, int]:
         with stream(i) as file:
-            image = images.decode_image(file, names[i], channels=channels)
+            image = images.decode_image(file, names[i], channels=channels, megapixels=megapixels)
         return images.resize_short(image, resize) if resize else image, 0 if labels is None else labels[i]
 
     def size(i: int) -> tuple[int, int]:
         with stream(i) as file:
-            height, width = images.encoded_size(file, names[i])
+            height, width = images.encoded_size(file, names[i], megapixels=megapixels)
         return images.resized(height, width, resize) if resize else (height, width)
 
     options: dict[str, Any] = {"channels": channels, "classes": classes, "workers": workers}
@@ -138,14 +158,10 @@ def encoded(
     )  # fmt: skip
 
 
-def _files(what, paths, labels, classes, channels, resize, memory, workers) -> Source:
-    def stream(i: int):
-        try:
-            return paths[i].open("rb")
-        except OSError as error:
-            raise ValueError(f"{paths[i]} cannot be read ({error.strerror or error})") from error
-
-    return encoded(what, [str(p) for p in paths], stream, labels, classes, channels, resize, memory, workers)
+def _files(what, paths, labels, classes, channels, resize, memory, workers, megapixels) -> Source:
+    stream = lambda i: open_file(paths[i])
+    names = [str(path) for path in paths]
+    return encoded(what, names, stream, labels, classes, channels, resize, memory, workers, megapixels)
 
 
 def _is_image(name: str) -> bool:

@@ -9,7 +9,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,11 +17,16 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from dgan_jax.core import names
+from dgan_jax.core.files import write_atomically
+from dgan_jax.data.opening import open_file
 
 EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff", ".bmp", ".gif", ".tga"}
     | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "TIFF", "BMP", "GIF", "TGA", "PPM")
+"""Pillow's names of these. Its other readers are never asked: that of EPS, for one, starts another program."""
+
 MEGAPIXELS = 100.0
 POLARITIES = ("auto", "white-hole", "white-keep")
 
@@ -46,7 +51,7 @@ def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float 
     Alpha is composited on white, EXIF rotation is applied, of an animation the first frame is taken, an embedded colour
     profile is converted to sRGB. Files of more than `megapixels` are refused before they are decoded.
     """
-    with _opened(path) as stream:
+    with open_file(path) as stream:
         return decode_image(stream, str(path), channels=channels, megapixels=megapixels)
 
 
@@ -64,7 +69,7 @@ def decode_image(data: bytes | BinaryIO, name: str, *, channels: int = 3, megapi
 
 def image_size(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """(height, width) after EXIF rotation, from the header alone."""
-    with _opened(path) as stream:
+    with open_file(path) as stream:
         return encoded_size(stream, str(path), megapixels=megapixels)
 
 
@@ -92,7 +97,7 @@ def read_mask(path: str | os.PathLike, polarity: str = "auto", *, megapixels: fl
     """
     if polarity not in POLARITIES:
         raise names.unknown("mask polarity", polarity, POLARITIES)
-    with _opened(path) as stream, _parsed(stream, str(path), megapixels) as image:
+    with open_file(path) as stream, _parsed(stream, str(path), megapixels) as image:
         try:
             grey = np.asarray(_flatten(ImageOps.exif_transpose(image), "black").convert("L"))
         except Exception as error:
@@ -101,9 +106,9 @@ def read_mask(path: str | os.PathLike, polarity: str = "auto", *, megapixels: fl
     return (white != (polarity == "white-keep")).astype(np.float32)[..., None]
 
 
-def jpeg_table(path: str | os.PathLike) -> np.ndarray | None:
+def jpeg_table(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> np.ndarray | None:
     """The luminance table [8, 8] that a JPEG file was quantised with, or None for files of other formats."""
-    with _opened(path) as stream, _parsed(stream, str(path), MEGAPIXELS) as image:
+    with open_file(path) as stream, _parsed(stream, str(path), megapixels) as image:
         tables = getattr(image, "quantization", None)
         return np.reshape(tables[0], (8, 8)) if tables and 0 in tables else None
 
@@ -122,14 +127,10 @@ def write_image(path: str | os.PathLike, image: np.ndarray, *, quality: int = 95
     picture = Image.fromarray(image.squeeze(2) if image.shape[2:] == (1,) else image)
     encoded = io.BytesIO()
     picture.save(encoded, format, **({"quality": quality} if format in ("JPEG", "WEBP", "AVIF") else {}))
-    # In the same folder, because os.replace is atomic only within one file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encoded.getbuffer())
-        os.replace(temporary, path)
+        write_atomically(path, encoded.getvalue())
     except OSError as error:
-        _remove(temporary)
         raise ValueError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
 
 
@@ -153,10 +154,16 @@ def resize_short(image: np.ndarray, short: int) -> np.ndarray:
     return pixels.reshape(height, width, image.shape[-1])
 
 
-def resized(height: int, width: int, short: int) -> tuple[int, int]:
+def resized(height: int, width: int, short: int, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """The size that `resize_short` gives to an image of this size."""
     scale = short / min(height, width)
-    return max(short, round(height * scale)), max(short, round(width * scale))
+    high, wide = max(short, round(height * scale)), max(short, round(width * scale))
+    if high * wide > max(megapixels * 1e6, height * width):
+        raise ValueError(
+            f"an image of {width}x{height} pixels would become {wide}x{high}, more than {megapixels:g} megapixels; "
+            "give a smaller resize, or leave out images so narrow"
+        )
+    return high, wide
 
 
 def _flatten(image: Image.Image, background: str) -> Image.Image:
@@ -207,21 +214,6 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise ValueError(f"{path} is a folder, wanted an image file; name one file in it")
-        stream = path.open("rb")
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist, wanted an image file; check the spelling") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
-    with stream:
-        yield stream
-
-
-@contextmanager
 def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Image.Image]:
     """Header only. Pillow's own limit on pixels, which is global and warns below ours, gives way to ours."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
@@ -229,7 +221,7 @@ def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Im
         with _PILLOW_LIMIT:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
-                image = Image.open(stream)
+                image = Image.open(stream, formats=FORMATS)
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
     except Exception as error:
@@ -241,20 +233,16 @@ def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Im
         if image.width * image.height > megapixels * 1e6:
             raise ValueError(
                 f"{name} has {image.width}x{image.height} pixels, more than the limit of {megapixels:g} megapixels; "
-                "raise `megapixels` if the file is trusted"
+                "if you trust it, raise --megapixels (for training --data.megapixels)"
             )
         yield image
 
 
 def _broken(name: str, error: Exception) -> ValueError:
-    return ValueError(f"{name} is damaged or cut off and cannot be decoded ({error}); copy or download it again")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ValueError(f"{name} is damaged or cut off and cannot be decoded ({reason:.200}); copy or download it again")
 
 
 def _check_channels(channels: int) -> None:
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):  # the folder itself may be unusable, and that is what is being reported
-        path.unlink(missing_ok=True)

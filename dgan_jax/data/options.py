@@ -9,5 +9,5 @@ def open_data(data: Data, split: str) -> Source:
     """Split "train", "validation" or "test" (of a source without splits of its own: all images)."""
     return open_source(
         data.name, split, validation=data.validation, labels=bool(data.classes), channels=data.channels,
-        resize=data.resize, data_dir=data.data_dir,
+        resize=data.resize, data_dir=data.data_dir, megapixels=data.megapixels,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from dgan_jax.core import names
 from dgan_jax.data import arrays, folder, tfds
+from dgan_jax.data.images import MEGAPIXELS
 from dgan_jax.data.store import MEMORY, Source
 
 SPLITS = ("train", "validation", "test")
@@ -15,7 +16,7 @@ KINDS = ("bundled", "FOLDER", "FILE.npz", "FILE.npy", "FILE.tar", "tfds:NAME")
 def open_source(
     name: str | os.PathLike, split: str = "train", *, validation: float = 0.0, labels: bool = False,
     channels: int | None = None, resize: int | None = None, data_dir: str | os.PathLike | None = None,
-    memory: int = MEMORY, workers: int | None = None,
+    memory: int = MEMORY, workers: int | None = None, megapixels: float = MEGAPIXELS,
 ) -> Source:  # fmt: skip
     """The images called `name`, or a ValueError that says what is wrong with it.
 
@@ -25,20 +26,21 @@ def open_source(
     labels: sub-folders are classes (folders and tars; arrays and TFDS carry labels of their own).
     channels: 1 or 3; None is what an array or a dataset has, and RGB for files. resize: length of the shorter side.
     data_dir: where TFDS keeps its datasets. memory: decoded bytes up to which everything is held. workers: threads.
+    megapixels: image files of more pixels are left out, unseen.
     """
     _check(split, validation, resize)
     text = os.fspath(name)
-    shared: dict[str, Any] = {"resize": resize, "workers": workers}
+    shared: dict[str, Any] = {"resize": resize, "workers": workers, "megapixels": megapixels}
     if text == "bundled":
         return folder.open_bundled(split, channels=channels or 3, **shared)
     shared |= {"validation": validation, "memory": memory}
     if text.startswith("tfds:"):
         return tfds.open_tfds(text[5:], split, channels=channels, data_dir=data_dir, **shared)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     suffix = path.suffix.lower()
     if path.is_dir():
         return folder.open_folder(path, split, labels=labels, channels=channels or 3, **shared)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise _missing(text, path, data_dir)
     if suffix in (".npz", ".npy"):
         return arrays.open_array(path, split, channels=channels, **shared)
@@ -67,7 +69,10 @@ def _missing(text: str, path: Path, data_dir) -> ValueError:
         return ValueError(f"{error}; a TFDS dataset is written tfds:{text}") if bare else error
     if not path.parent.is_dir():
         return ValueError(f"data {text!r}: there is no folder {path.parent}; check the path")
-    near = [other for other in path.parent.iterdir() if other.is_dir() or other.suffix in (".npz", ".npy", ".tar")]
+    try:
+        near = [other for other in path.parent.iterdir() if other.is_dir() or other.suffix in (".npz", ".npy", ".tar")]
+    except OSError as failed:
+        return ValueError(f"data {text!r}: folder {path.parent} cannot be read ({failed.strerror}); check the path")
     error = names.unknown("data", text, [str(path.parent / other.name) for other in near])
     hint = str(error) if "did you mean" in str(error) else f"data {text!r} does not exist; check the path"
     return ValueError(hint)

@@ -1,6 +1,7 @@
 """What every source of images is: some images by number, held in memory or decoded on demand."""
 
 import hashlib
+import math
 import os
 import threading
 import warnings
@@ -57,7 +58,8 @@ class Memory:
         self.images, self.classes, self.skipped = images, classes, skipped
         self.channels = images[0].shape[-1]
         one_size = isinstance(images, np.ndarray)
-        self.sizes = np.array([images.shape[1:3]] * len(images) if one_size else [image.shape[:2] for image in images])
+        sizes = [images.shape[1:3]] if one_size else [image.shape[:2] for image in images]
+        self.sizes = np.broadcast_to(np.array(sizes), (len(images), 2))
         self._names = names
         self._labels = np.asarray(labels, np.int32) if classes else None
 
@@ -180,10 +182,13 @@ def held_out(keys: Sequence[str], share: float) -> np.ndarray:
     """
     if not 0.0 <= share < 1.0:
         raise ValueError(f"the validation share must be at least 0 and below 1, got {share}")
-    hashes = [int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8]) for key in keys]
-    chosen = np.array([value < share * 2.0**64 for value in hashes], bool)
-    if share > 0 and len(keys) and not chosen.any():
-        chosen[int(np.argmin(np.array(hashes, np.uint64)))] = True
+    if share == 0:
+        return np.zeros(len(keys), bool)
+    first = lambda key: int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8])
+    hashes = np.fromiter(map(first, keys), np.uint64, len(keys))
+    chosen = hashes < np.uint64(math.ceil(share * 2.0**64))
+    if len(keys) and not chosen.any():
+        chosen[int(np.argmin(hashes))] = True
     return chosen
 
 

@@ -87,7 +87,10 @@ def find(reference: Reference, data_dir: str | os.PathLike | None = None):
         others = f" (there is version {', '.join(sorted(versions, key=_number))})" if versions else ""
         raise ValueError(f"tfds:{reference} is not prepared in {root}{others}. {how_to_prepare(reference, root)}")
     folder = versions[wanted]
-    info = json.loads((folder / "dataset_info.json").read_text())
+    try:
+        info = dict(json.loads((folder / "dataset_info.json").read_text()))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"tfds:{reference} in {folder} has a broken dataset_info.json; prepare it again") from error
     if info.get("fileFormat") != "array_record":
         held = info.get("fileFormat") or "tfrecord"
         raise ValueError(f"tfds:{reference} in {folder} is stored as {held}. {how_to_prepare(reference, root)}")
@@ -107,6 +110,7 @@ def how_to_prepare(reference: Reference, data_dir) -> str:
 def open_tfds(
     text: str, split: str, *, data_dir: str | os.PathLike | None = None, validation: float = 0.0,
     channels: int | None = None, resize: int | None = None, memory: int = MEMORY, workers: int | None = None,
+    megapixels: float = images.MEGAPIXELS,
 ) -> Source:  # fmt: skip
     """NAME[/CONFIG][:VERSION] prepared as array_record. Without a split of its own, validation is a share of train."""
     reference = parse(text)
@@ -117,6 +121,8 @@ def open_tfds(
         builder = tfds.builder_from_directory(folder)
     except ImportError as error:
         raise ValueError(f"tfds:{reference} needs tensorflow-datasets and array_record: {error}") from error
+    except Exception as error:  # whatever broken descriptions make TFDS stumble over
+        raise broken(reference, folder, error) from error
     feature, label = _features(reference, builder.info.features)
     held, share = _split(reference, builder.info.splits, split, validation)
     skip = isinstance(builder.info.features[feature], tfds.features.Image)
@@ -131,7 +137,8 @@ def open_tfds(
         record = records[int(chosen[i])]
         image = record[feature]
         if isinstance(image, bytes):
-            image = images.decode_image(image, f"{what}[{chosen[i]}]", channels=channels)
+            name = f"{what}[{chosen[i]}]"
+            image = images.decode_image(image, name, channels=channels, megapixels=megapixels)
         image = images.to_channels(image, channels)
         return images.resize_short(image, resize) if resize else image, int(record[label]) if label else 0
 
@@ -142,6 +149,11 @@ def open_tfds(
         what, len(chosen), decode, lambda i: f"{what}[{chosen[i]}]",
         channels=channels, classes=classes, hold=size <= memory, workers=workers,
     )  # fmt: skip
+
+
+def broken(reference: Reference, folder, error: Exception) -> ValueError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ValueError(f"tfds:{reference} in {folder} is damaged ({reason:.200}); prepare or copy it again")
 
 
 def _features(reference: Reference, features) -> tuple[str, str | None]:

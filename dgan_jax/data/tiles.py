@@ -16,9 +16,9 @@ def tiles(
     the first few show them all. The last batch is shorter.
     """
     places = []
-    photographs = [source.gather(np.array([i]))[0][0] for i in range(len(source))]
-    for i, photograph in enumerate(photographs):
-        height, width = photograph.shape[:2]
+    for i in range(len(source)):
+        # Photographs need not fit in memory together.
+        height, width = source.gather(np.array([i]))[0][0].shape[:2] if source.sizes is None else source.sizes[i]
         places += [
             (i, top, left) for top in range(0, height - size + 1, size) for left in range(0, width - size + 1, size)
         ]
@@ -27,9 +27,12 @@ def tiles(
     count = len(places) if limit is None else min(limit, len(places))
     chosen = np.linspace(0, len(places) - 1, count).round().astype(int)
     owner = np.array([places[n][0] for n in chosen])
-    turn = np.array([np.sum(owner[:k] == owner[k]) for k in range(count)])
+    turn = np.arange(count) - np.searchsorted(owner, owner)
     chosen = chosen[np.lexsort((owner, turn))]
     for first in range(0, count, batch):
         numbers = chosen[first : first + batch]
-        cut = [photographs[i][top : top + size, left : left + size] for i, top, left in (places[n] for n in numbers)]
+        cut = []
+        for i, top, left in (places[n] for n in numbers):
+            photograph = source.gather(np.array([i]))[0][0]
+            cut.append(photograph[top : top + size, left : left + size].copy())
         yield numbers, {"image": np.stack(cut)}

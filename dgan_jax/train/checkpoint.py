@@ -29,6 +29,23 @@ def versions() -> dict[str, str]:
     return found
 
 
+def check_shapes(folder: Path, like: TrainState) -> None:
+    """A ValueError unless the checkpoint holds the arrays of `like`: Orbax would return others without a word."""
+    held = {
+        leaf.name: tuple(leaf.shape)
+        for leaf in jax.tree.leaves(ocp.StandardCheckpointHandler().metadata(folder / "state").tree)
+    }
+    part = lambda key: str(next(getattr(key, name) for name in ("name", "key", "idx") if hasattr(key, name)))
+    leaves = jax.tree_util.tree_leaves_with_path(like)
+    wanted = {".".join(map(part, path)): tuple(leaf.shape) for path, leaf in leaves}
+    for name in sorted(held.keys() | wanted.keys()):
+        if held.get(name) != wanted.get(name):
+            shapes = [list(shapes[name]) if name in shapes else "nothing" for shapes in (held, wanted)]
+            raise ValueError(
+                f"{folder} holds {shapes[0]} as {name}, its config describes {shapes[1]}; was config.json edited?"
+            )
+
+
 class Checkpoints:
     """The checkpoints of one run. Writing happens in the background; an unfinished one is never seen as a checkpoint.
 
@@ -109,6 +126,7 @@ class Checkpoints:
         found = flaw(self.folder / str(step))
         if found is not None:
             raise ValueError(f"checkpoint {step} in {self.folder} cannot be used: {found}")
+        check_shapes(self.folder / str(step), like)
         template = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(template))
         return self.manager.restore(step, args=arguments)["state"]

@@ -3,6 +3,9 @@
 import dataclasses
 import importlib.util
 import sys
+import traceback
+import types
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,8 @@ def folder() -> Path:
 
 
 def known() -> dict[str, Path]:
-    """Config name -> file."""
-    return {path.stem: path for path in sorted(folder().rglob("*.py"))}
+    """Config name -> file. Those in `compare` are of comparisons."""
+    return {path.stem: path for path in sorted(folder().rglob("*.py")) if path.parent.name != "compare"}
 
 
 def load(name: str) -> Experiment:
@@ -35,10 +38,33 @@ def load(name: str) -> Experiment:
         raise ValueError(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_config"):
-        raise ValueError(f"{path} defines no get_config(); see any file in {folder()}")
-    return module.get_config()
+    try:
+        spec.loader.exec_module(module)
+        if not callable(getattr(module, "get_config", None)):
+            raise ValueError(f"{path} defines no get_config(); see any file in {folder()}")
+        experiment = module.get_config()
+    except (Exception, SystemExit) as error:  # the file is a program of the user's
+        raise failure(path, error) from error
+    if not isinstance(experiment, Experiment):
+        raise ValueError(f"get_config() of {path} gives a {type(experiment).__name__}, wanted an Experiment")
+    for part in dataclasses.fields(experiment):
+        own = getattr(experiment, part.name)
+        if not dataclasses.is_dataclass(own) or isinstance(own, type):
+            raise ValueError(f"{part.name} of {path} is a {type(own).__name__}, wanted a Config, a task, Data or Train")
+        check({field.name: getattr(own, field.name) for field in dataclasses.fields(own)}, type(own), part.name)
+    return experiment
+
+
+def failure(path: Path, error: BaseException) -> ValueError:
+    """What went wrong in a config file, and where: a ValueError of our own speaks for itself."""
+    if type(error) is ValueError:
+        return error
+    reason = " ".join(str(error).split())
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()
+    ]
+    where = f", line {lines[-1]}" if lines else ""
+    return ValueError(f"{path}{where} is no working config: {type(error).__name__}: {reason:.200}")
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
@@ -55,13 +81,55 @@ def fill(cls: type, values: dict[str, Any], where: str) -> Any:
     for name in values:
         if name not in names:
             raise unknown(f"field of {where}", name, names)
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    values = {name: frozen(value) for name, value in values.items()}
+    check(values, cls, where)
+    missing = [
+        field.name for field in dataclasses.fields(cls)
+        if field.name not in values and field.default is field.default_factory is dataclasses.MISSING
+    ]  # fmt: skip
+    if missing:
+        raise ValueError(f"{where} lacks {', '.join(missing)}")
     return cls(**values)
+
+
+def check(values: dict[str, Any], cls: type, where: str) -> None:
+    """A ValueError for a field of another kind than the dataclass says."""
+    kinds = typing.get_type_hints(cls)
+    for name, value in values.items():
+        if not fits(value, kinds[name]):
+            raise ValueError(f"{where}.{name} is {value!r:.100}, wanted {kind_name(kinds[name])}")
+
+
+def frozen(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether plain data are of an annotated kind; kinds that a config does not use are taken on trust."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if origin is typing.Literal:
+        return value in inner
+    if kind in (bool, int, str, type(None)):
+        return type(value) is kind
+    if kind is float:
+        return type(value) in (int, float)
+    if origin is tuple and isinstance(value, tuple):
+        if inner[-1:] == (...,):
+            return all(fits(one, inner[0]) for one in value)
+        return len(value) == len(inner) and all(map(fits, value, inner))
+    return origin is not tuple and not isinstance(value, dict | tuple)
+
+
+def kind_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
 
 
 def part(find: Any, values: dict[str, Any], where: str) -> Any:
     values = dict(values)
-    return fill(find(values.pop("name", "")), values, where)
+    return fill(find(str(values.pop("name", ""))), values, where)
 
 
 def from_dict(plain: dict[str, Any]) -> Experiment:

@@ -8,15 +8,18 @@ from dgan_jax.core.files import write_atomically
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; one that a kill cut short is left out."""
-    if not path.exists():
+    """All whole lines; one that a kill cut short, or that is no line of a log, ends them."""
+    if not path.is_file():
         return []
     rows = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(row, dict) or type(row.get("step")) is not int:
+            break
+        rows.append(row)
     return rows
 
 

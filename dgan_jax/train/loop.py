@@ -60,17 +60,33 @@ def enter(state: TrainState, system: System, step: int) -> TrainState:
 
 def state_like(experiment: Experiment, system: System, step: int) -> TrainState:
     """Shapes and types of the state at a step, without computing it."""
-    return jax.eval_shape(lambda: enter(fresh_state(experiment, system), system, step))
+    try:
+        return jax.eval_shape(lambda: enter(fresh_state(experiment, system), system, step))
+    except (ArithmeticError, TypeError, IndexError) as error:
+        raise impossible(experiment, error) from error
+
+
+def built(experiment: Experiment, axis_name: str | None = None) -> System:
+    """The system of an experiment; options that no check of its own forbids, but arithmetic does, are a ValueError."""
+    try:
+        return systems.build(experiment.system, experiment.task, spec_of(experiment, axis_name))
+    except (ArithmeticError, TypeError, IndexError) as error:
+        raise impossible(experiment, error) from error
+
+
+def impossible(experiment: Experiment, error: Exception) -> ValueError:
+    name, reason = systems.name_of(experiment.system), " ".join(str(error).split())
+    return ValueError(f"system {name!r} cannot be built with these options ({type(error).__name__}: {reason:.200})")
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """The config of a run, as plain data."""
     try:
-        plain = json.loads(path.read_text())
+        plain = json.loads(path.read_text()) if path.is_file() else None
         if isinstance(plain, dict) and all(isinstance(plain.get(part), dict) for part in PARTS):
             return plain
         reason = f"wanted an object with {', '.join(PARTS)}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = str(error)
     raise ValueError(f"{path} cannot be read ({reason}); it was written by dgan train and should not be edited")
 
@@ -79,7 +95,8 @@ def claim(folder: Path, experiment: Experiment) -> None:
     """Make the run's folder and its config; refuse one that holds another experiment."""
     path, ours = folder / "config.json", to_dict(experiment)
     if path.exists():
-        theirs = read_config(path)
+        # Through our types: fields that are younger than the run have their defaults.
+        theirs = json.loads(json.dumps(to_dict(from_dict(read_config(path)))))
         different = [
             f"{part}.{name} (there {theirs[part].get(name)!r}, here {value!r})"
             for part, values in json.loads(json.dumps(ours)).items()
@@ -110,7 +127,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     options = experiment.train
     mapping = parallel.over(options.devices)
     mapping.check(experiment.data.batch, options.accumulate)
-    system = systems.build(experiment.system, experiment.task, spec_of(experiment, mapping.axis_name))
+    system = built(experiment, mapping.axis_name)
     if not system.stages:
         raise ValueError(
             f"system {systems.name_of(experiment.system)!r} has nothing to train; use it with dgan restore or evaluate"
@@ -183,7 +200,7 @@ def load(
     if task is not None:
         experiment = dataclasses.replace(experiment, task=task_of(experiment, task, folder))
     experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
-    system = systems.build(experiment.system, experiment.task, spec_of(experiment))
+    system = built(experiment)
     checkpoints = Checkpoints(folder / "checkpoints", keep=experiment.train.keep)
     try:
         step = checkpoints.newest() if step is None else step

@@ -27,11 +27,11 @@ def seal(folder: Path) -> None:
 
 def flaw(folder: Path) -> str | None:
     """What is wrong with a checkpoint's files, None if every byte is as it was when it was sealed."""
+    if not (folder / NAME).is_file():
+        return "it was not finished (no manifest)"
     try:
         record = json.loads((folder / NAME).read_text())
-    except FileNotFoundError:
-        return "it was not finished (no manifest)"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"its manifest cannot be read ({error})"
     present = {path.relative_to(folder).as_posix(): path for path in files(folder)}
     if not isinstance(record, dict) or record.keys() != present.keys():

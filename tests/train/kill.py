@@ -6,6 +6,7 @@ Some kills hit a checkpoint while it is being written: the run writes one every 
 """
 
 import argparse
+import collections
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import two_stage
+import rivals
 
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
@@ -24,15 +25,15 @@ HERE = Path(__file__).resolve()
 STEPS = 400
 
 
-def experiment(images: str, steps: int) -> Experiment:
+def experiment(images: str, steps: int, seed: int = 0) -> Experiment:
     data = Data(name=images, size=8, batch=4, crop="none", validation=0.2)
     return Experiment(
-        system=two_stage.Config(), task=Generate(), data=data,
-        train=Train(steps=steps, log_every=1, checkpoint_every=2, sample_every=0, devices=1),
+        system=rivals.Config(), task=Generate(), data=data,
+        train=Train(steps=steps, log_every=1, checkpoint_every=2, sample_every=0, devices=1, seed=seed),
     )  # fmt: skip
 
 
-def child(folder: str, images: str, steps: int) -> None:
+def child(folder: str, images: str, steps: int, seed: int) -> None:
     """One training process; says when its loop begins to advance."""
     import jax
 
@@ -41,17 +42,18 @@ def child(folder: str, images: str, steps: int) -> None:
 
     slow = lambda progress: (print(progress.step, flush=True), time.sleep(0.01))
     try:
-        state = loop.train(experiment(images, steps), folder, observe=slow)
+        state = loop.train(experiment(images, steps, seed), folder, observe=slow)
     except Stopped as stopped:
         sys.exit(f"stopped: {stopped}")
-    np.savez(f"{folder}.npz", *[np.asarray(leaf) for leaf in jax.tree.leaves(state)])
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    np.savez(f"{folder}.npz", **{jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves})
 
 
-def start(folder: Path, images: str, steps: int) -> subprocess.Popen:
+def start(folder: Path, images: str, steps: int, seed: int = 0) -> subprocess.Popen:
     flags = "--xla_backend_optimization_level=0"
     path = os.pathsep.join([str(HERE.parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-    command = [sys.executable, str(HERE), "--child", str(folder), images, "--steps", str(steps)]
+    command = [sys.executable, str(HERE), "--child", str(folder), images, "--steps", str(steps), "--seed", str(seed)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -61,8 +63,15 @@ def log_of(folder: Path) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "steps_per_second"} for row in read(folder / "log.jsonl")]
 
 
+def state_of(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays that a run ended with, as ".opt_state['critic'][0].mu[...]"."""
+    with np.load(folder.with_suffix(".npz")) as file:
+        return dict(file)
+
+
 def study(kills: int, folder: Path, *, steps: int = STEPS, seed: int = 0) -> dict[str, int]:
-    """Counts: kills, those during which a checkpoint was being written, differing arrays, differing log rows."""
+    """Counts: kills, those during which a checkpoint was being written, arrays (of each part of the state, too),
+    differing arrays, differing log rows."""
     draw = np.random.default_rng(seed)
     images = str(folder / "images.npz")
     np.savez(images, image=draw.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8))
@@ -84,14 +93,16 @@ def study(kills: int, folder: Path, *, steps: int = STEPS, seed: int = 0) -> dic
                 done += 1
                 writing += any("tmp" in path.name for path in (broken / "checkpoints").glob("*"))
         process.communicate(timeout=600)
-    ours, theirs = (np.load(folder / f"{name}.npz") for name in ("broken", "whole"))
-    different = sum(not np.array_equal(ours[name], theirs[name]) for name in theirs.files)
+    ours, theirs = (state_of(folder / name) for name in ("broken", "whole"))
+    different = sum(not np.array_equal(ours[name], theirs[name]) for name in theirs)
+    parts = collections.Counter(name.split("['")[0].split(".")[1] for name in theirs)
     rows = [log_of(folder / name) for name in ("broken", "whole")]
     unequal = sum(a != b for a, b in zip(*rows, strict=True))
     return {
         "kills": done,
         "while writing": writing,
-        "arrays": len(theirs.files),
+        "arrays": len(theirs),
+        **parts,
         "different": different,
         "rows": unequal,
     }
@@ -105,7 +116,7 @@ if __name__ == "__main__":
     parser.add_argument("--child", nargs=2, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(*options.child, options.steps)
+        child(*options.child, options.steps, options.seed)
     else:
         with tempfile.TemporaryDirectory() as place:
             found = study(options.kills, Path(place), steps=options.steps, seed=options.seed)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from dgan_jax.core.files import write_atomically
+from dgan_jax.data.opening import open_file
 
 SEPARATOR = "/"
 # safetensors.numpy writes bfloat16 but does not read it.
@@ -103,27 +104,30 @@ def read_weights(path: str | os.PathLike) -> Weights:
     """Read what `write_weights` wrote; a file that is not the one of its SHA-256 is refused."""
     path = Path(path)
     data, beside = read_bytes(path), digest_file(path)
+    note = read_bytes(beside)
     try:
-        digest = json.loads(read_bytes(beside))["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, ValueError) and str(error).startswith("cannot read"):
-            raise
+        digest = json.loads(note)["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{beside} does not say the SHA-256 of {path.name}; write the weights again") from None
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"{path} is not the file that {beside.name} describes: its SHA-256 differs; fetch both again")
     try:
         parts = ((name, part["data"], DTYPES[part["dtype"]], part["shape"]) for name, part in deserialize(data))
-        flat = {name: np.frombuffer(raw, dtype).reshape(shape) for name, raw, dtype, shape in parts}
+        flat = {
+            name: np.frombuffer(raw, dtype).reshape(shape) if raw else np.zeros(shape, dtype)
+            for name, raw, dtype, shape in parts
+        }
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
         said = {key: json.loads(metadata[key]) for key in ("config", "versions")}
+        if not all(isinstance(value, dict) for value in said.values()):
+            raise ValueError("its config and versions are no objects")
         return Weights(nest(flat), **said)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no weights written by dgan_jax: {error}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} holds no weights written by dgan_jax: {reason:.200}") from None
 
 
 def read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
+    with open_file(path, "weights, a file NAME.safetensors and its NAME.json") as file:
+        return file.read()
