@@ -12,22 +12,21 @@ import numpy as np
 
 from dgan_jax import systems as registry
 from dgan_jax import tasks
+from dgan_jax.compare.chosen import entrants_for, trial_for
+from dgan_jax.compare.entrants import classical
+from dgan_jax.compare.reported import reported
+from dgan_jax.compare.trial import check_metrics
 from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
-from dgan_jax.core.names import unknown
-from dgan_jax.core.parts import Spec, System, Task
-from dgan_jax.data.options import open_data
-from dgan_jax.data.pictures import damaged
-from dgan_jax.data.pipeline import evaluation, to_bytes
-from dgan_jax.data.tiles import tiles
-from dgan_jax.evaluate import Result, damage, metrics_for
+from dgan_jax.core.parts import System, Task
+from dgan_jax.core.targets import target
+from dgan_jax.data.pipeline import to_bytes
+from dgan_jax.evaluate import Inputs
 from dgan_jax.evaluate import evaluate as measure
-from dgan_jax.metrics.table import named
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, photograph, restorer
 from dgan_jax.train import configs
-from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.loop import claim, fresh_state, load, spec_of, write_state
 from dgan_jax.train.loop import train as run_training
 from dgan_jax.train.runner import Observe
@@ -67,16 +66,6 @@ def check_task(name: str) -> None:
     if name == "generate":
         known = ", ".join(sorted(set(tasks.classes()) - {name}))
         raise ValueError(f"task {name!r} does not restore photographs; choose from: {known}")
-
-
-def classical(name: str, task: Task, data: Data) -> System:
-    """A system without networks, by name."""
-    module = registry.find(name)
-    spec = Spec(height=data.size, width=data.size, channels=data.channels)
-    system = registry.build(module.Config(), task, spec)
-    if system.players:
-        raise ValueError(f"system {name!r} has to be trained; give the folder of its run (dgan train ...)")
-    return system
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,11 +159,13 @@ def evaluate(
     data: str | None = None,
     split: str | None = None,
     task: str | None = None,
+    options: Sequence[str] = (),
     hole: str | None = None,
     size: int | None = None,
     limit: int = 200,
     batch: int = 16,
     metrics: Sequence[str] = (),
+    weights: str | Path | None = None,
     seed: int = 0,
     crop: str = "centre",
     samples: int = 1,
@@ -184,95 +175,31 @@ def evaluate(
 ) -> Report:
     """Measure runs (folders) and classical systems (names) on the same images with the same damage.
 
-    crop: "centre" or "tiles" (all pieces of each image). samples: restorations by each run, a row each. fill: a row for
-    the task's cheap first estimate.
+    A target may choose: "runs/mine@realism=0.5", "telea@radius=5". options: fields of the task, "scale=4". crop:
+    "centre", "tiles" (all pieces of each image) or "none" (whole images). weights: the folder of the networks that some
+    metrics look through. samples: restorations by each run, a row each. fill: a row for the cheap first estimate.
     """
     if not targets:
         raise ValueError("nothing to evaluate; give the folder of a run or the name of a classical system")
-    named(metrics)
-    loaded = {target: load(target) for target in targets if Path(target).is_dir()}
-    first = next(iter(loaded.values()))[0] if loaded else None
-    degradation = (
-        first.task
-        if first is not None and task in (None, tasks.name_of(first.task))
-        else tasks.find(task or "inpaint")()
-    )
-    if tasks.name_of(degradation) == "generate":
-        raise ValueError("generation has no original to compare with; look at dgan sample, or evaluate a restoring run")
-    metrics = tuple(metrics) or metrics_for(degradation)
-    if hole is not None:
-        if "hole" not in degradation.accepts:
-            raise ValueError(f"the task {tasks.name_of(degradation)!r} has no holes; leave --hole out")
-        degradation = dataclasses.replace(degradation, hole=hole)
-    options = first.data if first is not None else Data()
-    options = dataclasses.replace(options, name=data or options.name, size=size or options.size)
-    built: dict[str, tuple[System, dict]] = {}
-    for target in targets:
-        if target in loaded:
-            experiment, system, variables = loaded[target]
-            if tasks.name_of(experiment.task) != tasks.name_of(degradation):
-                raise ValueError(
-                    f"{target} was trained for {tasks.name_of(experiment.task)!r}, not {tasks.name_of(degradation)!r}"
-                )
-            if shapes(experiment.task, options) != shapes(degradation, options):
-                raise ValueError(
-                    f"{target} was trained for {experiment.task}, which measures something else than {degradation}; "
-                    "evaluate them one by one"
-                )
-            built[Path(target).name if Path(target).name not in built else target] = system, variables
-        else:
-            built[target] = classical(target, degradation, options), {}
-    for name, (system, _) in built.items():
-        if options.size % system.multiple:
-            raise ValueError(f"{name} needs sizes that are multiples of {system.multiple}, got --size {options.size}")
-    split = split or ("validation" if data is None else "test")
-    source = open_data(options, split)
-    if crop not in ("centre", "tiles"):
-        raise unknown("crop", crop, ("centre", "tiles"))
-    some = limit or None
-    batches = lambda: (
-        tiles(source, options.size, batch=batch, limit=some)
-        if crop == "tiles"
-        else evaluation(source, options.size, batch=batch, limit=some)
-    )
-    if fill:
-        built["cheap fill"] = System(lambda variables, y, keys: degradation.start(y)), {}
-    results: dict[str, Result] = {}
-    for name, (system, variables) in built.items():
-        for n in range(samples if system.players else 1):
-            results[name if n == 0 else f"{name}, seed {n + 1}"] = measure(
-                system, variables, degradation, batches(), seed=seed, sample=n, metrics=metrics, keep=keep, each=each
-            )
-    protocol = {
-        "data": options.name, "split": split, "size": options.size, "crop": crop, "seed": seed, "versions": versions(),
-        "task": {"name": tasks.name_of(degradation), **dataclasses.asdict(degradation)},
-        "device": jax.devices()[0].device_kind,
+    if samples < 1:
+        raise ValueError(f"--samples must be at least 1, got {samples}")
+    places = {text: target(text) for text in targets}
+    trial = trial_for(
+        places, data=data, split=split, task=task, options=options, hole=hole, size=size, limit=limit, batch=batch,
+        metrics=metrics, seed=seed, crop=crop,
+    )  # fmt: skip
+    judged = check_metrics(trial, weights)
+    entrants = entrants_for(places, trial, samples=samples, fill=fill)
+    inputs = Inputs(trial.task, trial.batches, seed)
+    originals: list[Any] = []
+    results = {
+        entrant.name: measure(
+            entrant.system, entrant.variables, inputs, sample=entrant.sample, metrics=judged, keep=keep, contact=True,
+            originals=originals, each=each, **trial.whole(),
+        )
+        for entrant in entrants
     }  # fmt: skip
-    count = len(next(iter(results.values())).index)
-    title = f"{tasks.name_of(degradation)}, {count} images of {options.name} ({split}), {options.size}x{options.size}"
-    coverage = next(iter(results.values())).coverage
-    if "hole" in degradation.accepts and coverage is not None:
-        title += f", hole {degradation.hole}, mean coverage {coverage.mean():.2f}"
-    return Report(title, results, metrics, protocol, given(degradation, batches(), seed, keep))
-
-
-def shapes(task: Task, options: Data) -> tuple:
-    """What a system is built for: the shapes of everything in a measurement, and of the condition."""
-    example = {"image": jax.ShapeDtypeStruct((1, options.size, options.size, options.channels), jnp.float32)}
-    y = jax.eval_shape(jax.vmap(task.measure), jax.random.split(jax.random.key(0), 1), example)
-    return {name: value.shape for name, value in y.items()}, jax.eval_shape(task.condition, y).shape
-
-
-def given(task: Task, batches: Any, seed: int, keep: int) -> dict[str, np.ndarray]:
-    """The first images, and as they were measured."""
-    original, seen = [], []
-    for index, batch in batches:
-        y = damage(task, index, batch, seed)
-        original.append(batch["image"])
-        seen.append(damaged(y))
-        if sum(map(len, original)) >= keep:
-            break
-    return {"original": np.concatenate(original)[:keep], "damaged": np.concatenate(seen)[:keep]}
+    return reported(trial, entrants, results, judged, inputs, keep=keep)
 
 
 def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict[str, int]:

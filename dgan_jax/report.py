@@ -1,19 +1,37 @@
-"""What an evaluation leaves behind: a table, figures as JSON and CSV, and a picture."""
+"""What an evaluation leaves behind: a table, figures as JSON and CSV, and pictures."""
 
 import csv
 import dataclasses
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dgan_jax.core.files import write_atomically
-from dgan_jax.data.pictures import write_grid
+from dgan_jax.data.images import write_image
+from dgan_jax.data.pictures import GAP, PAPER, grid, write_grid
 from dgan_jax.evaluate import Result
-from dgan_jax.metrics.table import METRICS
+from dgan_jax.metrics import intervals
+from dgan_jax.metrics.intervals import Figure
+from dgan_jax.metrics.sets import SetMetric
+from dgan_jax.metrics.table import Metric
+
+BEST, NEAR = "best", "near"
+MARKS = {BEST: "*", NEAR: "≈", "": " "}
+NOISE = (
+    f"95 % intervals by {intervals.PER_IMAGE} bootstrap draws of the images (figures of a whole set: "
+    f"{intervals.PER_SET} draws, or none where images drawn twice would bias it); a row is within noise of the best if "
+    "the interval of the mean difference to it, image by image, contains 0"
+)
+SHEET = 512
+"""Longer sides are reduced to this many pixels on contact sheets."""
+
+Images = np.ndarray | list[np.ndarray]
+"""uint8 [K, H, W, C], or K images of their own sizes."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -25,54 +43,114 @@ def write_text(path: Path, text: str) -> None:
         raise ValueError(f"cannot write {path}: {error.strerror}; give another output folder") from error
 
 
+def number(value: float) -> str:
+    """Four digits, or two behind the point."""
+    return f"{value:.4g}" if abs(value) < 2 else f"{value:.2f}"
+
+
+def plain(value: Any) -> Any:
+    """Ready for JSON, which knows no infinity and no nan."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def standing(metric: Metric | SetMetric, name: str, results: Mapping[str, Result]) -> dict[str, str]:
+    """Of each system by one metric: best, near (within noise of the best), or nothing. A system alone is nothing."""
+    values = {system: result.summary[name].value for system, result in results.items()}
+    known = {system: value for system, value in values.items() if not math.isnan(value)}
+    marks = dict.fromkeys(results, "")
+    if len(results) < 2 or not known:
+        return marks
+    first = (max if metric.higher_is_better else min)(known, key=lambda system: known[system])
+    for system, result in results.items():
+        if values[system] == values[first]:
+            marks[system] = BEST
+        elif name in result.figures and intervals.alike(result.figures[name], results[first].figures[name]):
+            marks[system] = NEAR
+    return marks
+
+
+def entry(figure: Figure, values: np.ndarray | None) -> dict[str, float | None]:
+    """A figure as plain data: with a mean and a deviation over images where it has one for each."""
+    ends = {"low": figure.low, "high": figure.high}
+    if values is None:
+        return {"value": figure.value, **ends}
+    return {"mean": figure.value, **ends, "std": float(np.std(values)) if np.all(np.isfinite(values)) else None}
+
+
 @dataclasses.dataclass(frozen=True)
 class Report:
     """Several systems measured on the same damaged images."""
 
     title: str
     results: dict[str, Result]
-    metrics: tuple[str, ...]
-    protocol: dict[str, Any]  # data, split, size, seed, task, versions
-    columns: dict[str, np.ndarray]  # uint8 [K, H, W, C] each: what every system was given
+    metrics: Mapping[str, Metric | SetMetric]
+    protocol: dict[str, Any]  # data, split, size, seed, task, versions, machine
+    columns: dict[str, Images]  # what every system was given
+    about: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by system: family, parameters, ...
+    image_name: Callable[[int], str] = str
+
+    def standings(self) -> dict[str, dict[str, str]]:
+        """Metric -> system -> mark."""
+        return {name: standing(metric, name, self.results) for name, metric in self.metrics.items()}
 
     def table(self) -> list[tuple[str, ...]]:
-        """One row for each system; the best mean of each metric is marked."""
-        means = {name: result.means() for name, result in self.results.items()}
-        pick = lambda metric: max if METRICS[metric].higher_is_better else min
-        best = {metric: pick(metric)(row[metric] for row in means.values()) for metric in self.metrics}
-        mark = lambda metric, value: f"{value:.4g}" if abs(value) < 2 else f"{value:.2f}"
+        """One row for each system: figure, half its interval, * for the best and ≈ for what is within noise of it."""
+        marks = self.standings()
         rows = []
-        for name, row in means.items():
-            cells = [mark(m, row[m]) + (" *" if row[m] == best[m] and len(means) > 1 else "  ") for m in self.metrics]
-            rows.append((name, *cells, f"{1000 * self.results[name].seconds_per_image:.1f}"))
+        for name, result in self.results.items():
+            cells = []
+            for metric, (value, low, high) in result.summary.items():
+                spread = "" if low is None or high is None else f" ±{(high - low) / 2:.2g}"
+                cells.append(f"{number(value)}{spread} {MARKS[marks[metric][name]]}")
+            rows.append((name, *cells, f"{1000 * result.seconds_per_image:.1f}"))
         return rows
 
     def summary(self) -> dict[str, Any]:
         """Plain data of everything but the images."""
-        systems = {
-            name: {
-                **{
-                    metric: {"mean": float(np.mean(v)), "std": float(np.std(v))} for metric, v in result.figures.items()
-                },
+        systems = {}
+        for name, result in self.results.items():
+            cost = result.cost
+            systems[name] = {
+                **{metric: entry(figure, result.figures.get(metric)) for metric, figure in result.summary.items()},
                 "images": len(result.index),
-                "seconds_per_image": result.seconds_per_image,
+                "seconds_per_image": cost.seconds_per_image,
+                "compile_seconds": cost.compile_seconds,
+                "flops_per_image": cost.flops,
+                "peak_bytes": cost.peak_bytes,
+                "bytes_per_image": cost.bytes_per_image,
+                "images_per_call": cost.batch,
                 "coverage": None if result.coverage is None else float(result.coverage.mean()),
+                **self.about.get(name, {}),
             }
-            for name, result in self.results.items()
-        }
-        return {"protocol": self.protocol, "systems": systems}
+        sentences = {name: metric.protocol for name, metric in self.metrics.items()}
+        return plain({"protocol": {**self.protocol, "metrics": sentences, "intervals": NOISE}, "systems": systems})
+
+    def images_csv(self) -> str:
+        """A row per system and image."""
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        single = [name for name, metric in self.metrics.items() if isinstance(metric, Metric)]
+        writer.writerow(["system", "image", "name", *single])
+        for system, result in self.results.items():
+            for i, index in enumerate(result.index):
+                figures = (f"{result.figures[name][i]:.6g}" for name in single)
+                writer.writerow([system, int(index), self.image_name(int(index)), *figures])
+        return lines.getvalue()
 
     def write(self, folder: Path, *, side: int = 160) -> None:
-        """metrics.json, images.csv (a row per system and image) and picture.png."""
+        """metrics.json, images.csv, picture.png, and contact.png where images can be ranked."""
         write_text(folder / "metrics.json", json.dumps(self.summary(), indent=2))
-        lines = io.StringIO()
-        writer = csv.writer(lines)
-        writer.writerow(["system", "image", *self.metrics])
-        for name, result in self.results.items():
-            for i, index in enumerate(result.index):
-                writer.writerow([name, int(index), *(f"{result.figures[m][i]:.6g}" for m in self.metrics)])
-        write_text(folder / "images.csv", lines.getvalue())
+        write_text(folder / "images.csv", self.images_csv())
         self.picture(folder / "picture.png", side=side)
+        sheets = [self.contact(name, side=side) for name, result in self.results.items() if result.extremes]
+        if sheets:
+            write_image(folder / "contact.png", stacked(sheets))
 
     def picture(self, path: Path, *, side: int = 160, only: Mapping[str, str] | None = None) -> None:
         """Rows: images; columns: what was given, then every system; or those of `only`, name -> caption."""
@@ -81,32 +159,62 @@ class Report:
         rows = list(zip(*(columns[name] for name in only), strict=True))
         write_grid(path, rows, list(only.values()), side=side)
 
+    def contact(self, name: str, *, side: int = 160) -> np.ndarray:
+        """The best, median and worst image of a system by the first metric: original, damaged, restored."""
+        result = self.results[name]
+        captions, rows = [], []
+        for extreme in result.extremes:
+            told = [f"{extreme.rank}: {self.image_name(int(result.index[extreme.position]))[:28]}"]
+            told += [f"{metric} {number(float(v[extreme.position]))}" for metric, v in result.figures.items()]
+            captions.append("\n".join(told))
+        for part in result.extremes[0].images:
+            rows.append([reduced(extreme.images[part]) for extreme in result.extremes])
+        return grid(rows, captions, title=f"{name} (original, damaged, restored)", side=max(side, 224))
+
     def renamed(self, names: Mapping[str, str]) -> "Report":
         """The same report with some systems called otherwise."""
-        return dataclasses.replace(
-            self, results={names.get(name, name): result for name, result in self.results.items()}
-        )
+        other = lambda by_system: {names.get(name, name): value for name, value in by_system.items()}
+        return dataclasses.replace(self, results=other(self.results), about=other(self.about))
+
+    def without(self, names: Iterable[str]) -> "Report":
+        """The same report without some systems."""
+        rest = lambda by_system: {name: value for name, value in by_system.items() if name not in set(names)}
+        return dataclasses.replace(self, results=rest(self.results), about=rest(self.about))
 
     def best(self, among: Iterable[str], metric: str) -> str:
-        """The system with the best mean of a metric."""
-        sign = 1 if METRICS[metric].higher_is_better else -1
+        """The system with the best figure of a metric."""
+        sign = 1 if self.metrics[metric].higher_is_better else -1
         return max(among, key=lambda name: sign * self.results[name].means()[metric])
 
     def sentences(self, ours: str, others: Sequence[str]) -> list[str]:
         """In plain words, metric by metric, where `ours` wins and where it loses; on how many images, too."""
         said = []
-        for metric in self.metrics:
+        for metric, about in self.metrics.items():
             name = self.best(others, metric)
-            sign = 1 if METRICS[metric].higher_is_better else -1
-            mine, theirs = self.results[ours].figures[metric], self.results[name].figures[metric]
-            gain = sign * float(np.mean(mine) - np.mean(theirs))
-            wins = int(np.sum(sign * (mine - theirs) > 0))
-            verdict = "wins against" if gain > 0 else "loses to"
-            said.append(
-                f"{metric}: {ours} {verdict} {name} by {abs(gain):.3g}; it is better on {wins} of {len(mine)} images."
-            )
+            sign = 1 if about.higher_is_better else -1
+            gain = sign * (self.results[ours].means()[metric] - self.results[name].means()[metric])
+            line = f"{metric}: {ours} {'wins against' if gain > 0 else 'loses to'} {name} by {abs(gain):.3g}"
+            if metric in self.results[ours].figures:
+                mine, theirs = self.results[ours].figures[metric], self.results[name].figures[metric]
+                wins = int(np.sum(sign * (mine - theirs) > 0))
+                noise = ", which is within noise" if intervals.alike(mine, theirs) else ""
+                line += f"{noise}; it is better on {wins} of {len(mine)} images"
+            said.append(f"{line}.")
         fastest = min(self.results, key=lambda name: self.results[name].seconds_per_image)
         if fastest != ours:
             ratio = self.results[ours].seconds_per_image / self.results[fastest].seconds_per_image
             said.append(f"time: {ours} takes {ratio:.1f} times as long per image as the fastest, {fastest}.")
         return said
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """Every n-th pixel of a large image, so that a sheet stays a sheet."""
+    step = -(-max(image.shape[:2]) // SHEET)
+    return image[::step, ::step]
+
+
+def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures one below the other."""
+    width = max(sheet.shape[1] for sheet in sheets)
+    fit = lambda sheet: np.pad(sheet, ((0, GAP), (0, width - sheet.shape[1]), (0, 0)), constant_values=PAPER[0])
+    return np.concatenate([fit(sheet) for sheet in sheets])

@@ -1,0 +1,61 @@
+"""What `dgan evaluate` is asked for, as a trial and the systems that enter it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dgan_jax import tasks
+from dgan_jax.compare.entrants import Entrant, by_name, by_run, cheap_fill, experiment_of, sampled
+from dgan_jax.compare.trial import Trial, with_options
+from dgan_jax.core.experiment import Data, Experiment
+from dgan_jax.core.parts import Task
+from dgan_jax.core.targets import Target
+from dgan_jax.train.loop import task_of
+
+
+def is_run(chosen: Target) -> bool:
+    return Path(chosen.place).is_dir()
+
+
+def task_for(
+    experiment: Experiment | None, place: str, *, task: str | None, options: Sequence[str], hole: str | None
+) -> Task:
+    """The task that is named, as the first run learnt it where there is a run; its own if none is named."""
+    if experiment is None:
+        found = tasks.find(task or "inpaint")()
+    else:
+        found = experiment.task if task is None else task_of(experiment, task, Path(place))
+    if hole is not None:
+        if "hole" not in found.accepts:
+            raise ValueError(f"the task {tasks.name_of(found)!r} has no holes; leave --hole out")
+        options = [*options, f"hole={hole}"]
+    return with_options(found, options)
+
+
+def trial_for(
+    places: Mapping[str, Target], *, data: str | None, split: str | None, task: str | None, options: Sequence[str],
+    hole: str | None, size: int | None, limit: int, batch: int, metrics: Sequence[str], seed: int, crop: str,
+) -> Trial:  # fmt: skip
+    """Images and damage: the first run's own, but for what is given."""
+    run = next((chosen.place for chosen in places.values() if is_run(chosen)), None)
+    experiment = None if run is None else experiment_of(run)
+    own = Data() if experiment is None else experiment.data
+    split = split or ("validation" if data is None else "test")
+    # The share that a run sets aside is of its own data: of others, all are test images.
+    share = 0.0 if data is not None and split == "test" else own.validation
+    images = dataclasses.replace(own, name=data or own.name, size=size or own.size, batch=batch, validation=share)
+    return Trial(
+        task=task_for(experiment, run or "", task=task, options=options, hole=hole), data=images, split=split,
+        crop=crop, limit=limit, metrics=tuple(metrics), seed=seed,
+    )  # fmt: skip
+
+
+def entrants_for(places: Mapping[str, Target], trial: Trial, *, samples: int, fill: bool) -> list[Entrant]:
+    """A row for each, of runs one for each sample; `fill` adds the cheap first estimate."""
+    found: dict[str, Entrant] = {}
+    for text, chosen in places.items():
+        label = Path(text).name if is_run(chosen) else text
+        label = text if label in found else label
+        found[label] = (by_run if is_run(chosen) else by_name)(chosen, trial, label)
+    entrants = [*found.values(), *([cheap_fill(trial)] if fill else [])]
+    return [one for entrant in entrants for one in sampled(entrant, samples)]

@@ -1,0 +1,171 @@
+"""What takes part in a comparison: classical systems by name, training runs by folder, and what is known of them."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dgan_jax import systems as registry
+from dgan_jax.compare.trial import Trial, granularity
+from dgan_jax.core.experiment import Data, Experiment
+from dgan_jax.core.keys import indexed_keys
+from dgan_jax.core.parts import Spec, System, Task
+from dgan_jax.core.targets import Target
+from dgan_jax.train import log
+from dgan_jax.train.configs import fill, from_dict, to_dict
+from dgan_jax.train.loop import load, read_config
+
+COST = "cost.json"
+"""In the folder of a run that a comparison trained: its budget, the seconds that it took, and the machine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entrant:
+    """A system ready to restore. `about` is what its results depend on, as plain data."""
+
+    name: str
+    family: str
+    system: System
+    variables: dict[str, Any]
+    about: dict[str, Any]
+    parameters: int = 0
+    training: dict[str, Any] | None = None
+    sample: int = 0
+
+
+def parameters(system: System, variables: dict[str, Any], y: Any) -> int:
+    """Numbers in the networks that `restore` reads: a critic is not counted. y: shapes of a measurement."""
+    read = Recorded(variables["params"])
+    keys = indexed_keys(jax.random.key(0), np.arange(1))
+    jax.eval_shape(lambda y: system.restore({**variables, "params": read}, y, keys), y)
+    return sum(np.size(leaf) for name in read.names for leaf in jax.tree.leaves(read.inner[name]))
+
+
+class Recorded(Mapping[str, Any]):
+    """A dictionary that remembers what was read of it."""
+
+    def __init__(self, inner: Mapping[str, Any]) -> None:
+        self.inner, self.names = inner, set[str]()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return self.inner[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inner)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+
+def classical(name: str, task: Task, data: Data, choices: Mapping[str, Any] | None = None) -> System:
+    """A system without networks, by name; `choices` are fields of its Config."""
+    module = registry.find(name)
+    spec = Spec(height=data.size, width=data.size, channels=data.channels)
+    system = registry.build(fill(module.Config, dict(choices or {}), f"system {name}"), task, spec)
+    if system.players:
+        raise ValueError(f"system {name!r} has to be trained; give the folder of its run (dgan train ...)")
+    return system
+
+
+def by_name(target: Target, trial: Trial, label: str) -> Entrant:
+    """A classical system."""
+    system = classical(target.place, trial.task, trial.data, target.choices)
+    about = {"system": target.place, **({"choices": target.choices} if target.choices else {})}
+    return Entrant(label, family(target.place), system, {}, about)
+
+
+def family(name: str) -> str:
+    return registry.files()[name].split(".")[-2]
+
+
+def experiment_of(place: str) -> Experiment:
+    """The experiment of a run, without its weights."""
+    path = Path(place) / "config.json"
+    if not path.exists():
+        raise ValueError(f"{place} holds no run (no config.json); give the folder that dgan train wrote")
+    try:
+        return from_dict(read_config(path))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
+
+
+def by_run(target: Target, trial: Trial, label: str) -> Entrant:
+    """A training run, its newest checkpoint; a ValueError if it was trained for something else than the trial asks."""
+    experiment, system, variables = load(target.place, task=trial.kind, choices=target.choices)
+    if shapes(experiment.task, trial.data) != shapes(trial.task, trial.data):
+        raise ValueError(
+            f"{target.place} was trained for {experiment.task}, which measures something else than {trial.task}; "
+            "evaluate them one by one"
+        )
+    size = trial.data.size
+    if trial.crop != "none" and size % system.multiple:
+        raise ValueError(f"{target.place} needs sizes that are multiples of {system.multiple}, got --size {size}")
+    name = registry.name_of(experiment.system)
+    described = to_dict(experiment)
+    about = {"system": name, "config": described["system"], "task": described["task"], "weights": digest(variables)}
+    count = parameters(system, variables, measured(experiment.task, trial.data))
+    return Entrant(label, family(name), system, variables, about, count, training(Path(target.place), experiment))
+
+
+def cheap_fill(trial: Trial) -> Entrant:
+    """The first estimate that networks start from, as a system of its own."""
+    start = trial.task.start
+    return Entrant("cheap fill", "first estimate", System(lambda variables, y, keys: start(y)), {}, {"system": "start"})
+
+
+def sampled(entrant: Entrant, count: int) -> list[Entrant]:
+    """A network's restorations with `count` different keys; a classical system once."""
+    name = lambda n: entrant.name if n == 0 else f"{entrant.name}, seed {n + 1}"
+    return [dataclasses.replace(entrant, name=name(n), sample=n) for n in range(count if entrant.system.players else 1)]
+
+
+def digest(variables: dict[str, Any]) -> str:
+    """A hash of all weights, by their places."""
+    hashed = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.device_get(variables)):
+        hashed.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        hashed.update(np.ascontiguousarray(leaf).tobytes())
+    return hashed.hexdigest()
+
+
+def training(folder: Path, experiment: Experiment) -> dict[str, Any]:
+    """What a run cost: steps, seconds in the loop (compilation and pauses apart), images, and the machine if known."""
+    rows = [row for row in log.read(folder / "log.jsonl") if "steps_per_second" in row]
+    steps = [0, *(row["step"] for row in rows)]
+    seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
+    known = cost_of(folder)
+    return {
+        "steps": steps[-1] if rows else None,
+        "seconds": max(seconds, known.get("seconds", 0.0)) if rows else None,
+        "images": steps[-1] * experiment.data.batch if rows else None,
+        "hardware": known.get("hardware"),
+    }
+
+
+def cost_of(folder: Path) -> dict[str, Any]:
+    """What a comparison wrote of a training, if this run is one of its own."""
+    path = folder / COST
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def measured(task: Task, options: Data) -> dict[str, Any]:
+    """The shapes of the measurement of one image."""
+    # Whole images are cut to what the task needs, whatever the size of the crops.
+    side = max(1, options.size // granularity(task)) * granularity(task)
+    example = {"image": jax.ShapeDtypeStruct((1, side, side, options.channels), jnp.float32)}
+    if options.classes:
+        example["label"] = jax.ShapeDtypeStruct((1,), jnp.int32)
+    return jax.eval_shape(jax.vmap(task.measure), jax.random.split(jax.random.key(0), 1), example)
+
+
+def shapes(task: Task, options: Data) -> tuple:
+    """What a system is built for: the shapes of everything in a measurement, and of the condition."""
+    y = measured(task, options)
+    return {name: value.shape for name, value in y.items()}, jax.eval_shape(task.condition, y).shape

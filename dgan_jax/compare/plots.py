@@ -1,0 +1,83 @@
+"""Pictures of a trial: quality against cost, and how the figures of single images are spread."""
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from dgan_jax.compare.running import Outcome
+from dgan_jax.metrics.table import Metric
+
+COLOURS = ("#1f77b4", "#d95f02", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#7f7f7f")
+MARKERS = ("o", "s", "^", "D")
+DOTS = 110
+
+
+def colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    FigureCanvasAgg(figure).print_figure(file, dpi=DOTS, format="png")
+    return file.getvalue()
+
+
+def label(outcome: Outcome, metric: str) -> str:
+    about = outcome.report.metrics[metric]
+    unit = f" ({about.unit})" if about.unit else ""
+    return f"{metric}{unit}, {'higher' if about.higher_is_better else 'lower'} is better"
+
+
+def against_cost(outcome: Outcome, metric: str) -> bytes:
+    """The figure with its interval over milliseconds per image."""
+    results = outcome.report.results
+    figure = Figure(figsize=(7.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (name, result) in enumerate(results.items()):
+        value, low, high = result.summary[metric]
+        spread = None if low is None or high is None else [[max(0.0, value - low)], [max(0.0, high - value)]]
+        axes.errorbar(
+            1000 * result.seconds_per_image, value, yerr=spread, fmt=MARKERS[i // len(COLOURS) % len(MARKERS)],
+            color=colour(i), capsize=3, alpha=0.8, label=name,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("milliseconds per image (on this machine)")
+    axes.set_ylabel(label(outcome, metric))
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return png(figure)
+
+
+def per_image(outcome: Outcome, metric: str) -> bytes:
+    """A box and a point for each image, system by system."""
+    values = {name: result.figures[metric] for name, result in outcome.report.results.items()}
+    figure = Figure(figsize=(6.4, 0.9 + 0.42 * len(values)), layout="constrained")
+    axes = figure.add_subplot()
+    finite = [row[np.isfinite(row)] for row in values.values()]
+    axes.boxplot(finite, orientation="horizontal", widths=0.6, showfliers=False, medianprops={"color": "black"})
+    for i, row in enumerate(finite):
+        # Spread by their rank, so that a rerun draws the same picture.
+        shift = ((np.arange(len(row)) * 0.618034) % 1 - 0.5) * 0.5
+        axes.plot(row, i + 1 + shift, "o", color=colour(i), markersize=3, alpha=0.5, markeredgewidth=0)
+    axes.set_yticks(range(1, len(values) + 1), list(values), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{label(outcome, metric)}; one point per image")
+    axes.grid(alpha=0.3, axis="x")
+    return png(figure)
+
+
+def plots(outcome: Outcome) -> dict[str, bytes]:
+    """File name -> PNG."""
+    found = {}
+    for metric, about in outcome.report.metrics.items():
+        found[f"{metric}-cost"] = against_cost(outcome, metric)
+        if isinstance(about, Metric):
+            found[f"{metric}-images"] = per_image(outcome, metric)
+    return found

@@ -1,0 +1,55 @@
+"""From results to a report: what every system was given, and what is known of each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dgan_jax.compare.entrants import Entrant
+from dgan_jax.compare.trial import Trial
+from dgan_jax.data.pictures import damaged
+from dgan_jax.evaluate import Inputs, Result
+from dgan_jax.metrics.sets import SetMetric
+from dgan_jax.metrics.table import Metric
+from dgan_jax.report import Images, Report
+
+
+def reported(
+    trial: Trial, entrants: Sequence[Entrant], results: dict[str, Result],
+    metrics: Mapping[str, Metric | SetMetric], inputs: Inputs, *, keep: int,
+) -> Report:  # fmt: skip
+    """The report of one trial."""
+    about = {entrant.name: facts(entrant) for entrant in entrants}
+    one = next(iter(results.values()))
+    return Report(
+        trial.describe(len(one.index), one.coverage), results, metrics, trial.protocol(),
+        given(inputs, keep), about, trial.image_name,
+    )  # fmt: skip
+
+
+def facts(entrant: Entrant) -> dict[str, Any]:
+    """What a row says of a system besides figures."""
+    return {
+        "family": entrant.family,
+        "parameters": entrant.parameters,
+        "network_calls": entrant.system.calls,
+        "training": entrant.training,
+        "identity": entrant.about,
+    }
+
+
+def given(inputs: Inputs, keep: int) -> dict[str, Images]:
+    """The first images, as they were and as they were measured."""
+    original: list[np.ndarray] = []
+    seen: list[np.ndarray] = []
+    for part in inputs:
+        original += list(part.image)
+        seen += list(damaged(part.y))
+        if len(original) >= keep:
+            break
+    return {"original": together(original[:keep]), "damaged": together(seen[:keep])}
+
+
+def together(images: list[np.ndarray]) -> Images:
+    """One array where the sizes allow it."""
+    return np.stack(images) if len({image.shape for image in images}) == 1 else images

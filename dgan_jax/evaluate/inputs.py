@@ -1,0 +1,73 @@
+"""What systems are measured on: images, and their damage, the same for every system."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dgan_jax.core.keys import indexed_keys
+from dgan_jax.core.parts import Measurement, Task
+from dgan_jax.data.pipeline import to_unit
+
+Batches = Callable[[], Iterable[tuple[np.ndarray, dict[str, np.ndarray]]]]
+"""Anew at every call: (index [B], {"image": uint8 [B, H, W, C], ...})."""
+
+
+def damage(task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> Measurement:
+    """What is measured of a batch of uint8 images; image i's damage depends on (seed, i) alone."""
+    keys = indexed_keys(jax.random.fold_in(jax.random.key(seed), 0), jnp.asarray(index))
+    return measure_batch(task, keys, {**batch, "image": to_unit(jnp.asarray(batch["image"]))})
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def measure_batch(task: Task, keys: jax.Array, examples: dict[str, jax.Array]) -> Measurement:
+    return jax.vmap(task.measure)(keys, examples)
+
+
+def rows_of(y: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Some images of a measurement."""
+    return {name: value[rows] for name, value in y.items()}
+
+
+class Measured(NamedTuple):
+    """A batch: the originals, and what was measured of them."""
+
+    numbers: np.ndarray  # [B] positions in the source
+    image: np.ndarray  # uint8 [B, H, W, C]
+    y: Measurement
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The same images with the same damage, as often as they are asked for.
+
+    `damaged` may keep what it made, for the next system or the next run of the program.
+    """
+
+    task: Task
+    batches: Batches
+    seed: int = 0
+    damaged: Callable[[Task, np.ndarray, dict[str, np.ndarray], int], Measurement] = damage
+
+    def __iter__(self) -> Iterator[Measured]:
+        for index, batch in self.batches():
+            index = np.asarray(index)
+            yield Measured(index, np.asarray(batch["image"]), self.damaged(self.task, index, batch, self.seed))
+
+    def some(self, wanted: Collection[int]) -> Iterator[Measured]:
+        """These images alone, one at a time, each damaged as it is among the others."""
+        left = set(map(int, wanted))
+        for index, batch in self.batches():
+            found = [row for row, i in enumerate(index) if int(i) in left]
+            if found:
+                y = self.damaged(self.task, np.asarray(index), batch, self.seed)
+            for row in found:
+                part = slice(row, row + 1)
+                yield Measured(np.asarray(index)[part], np.asarray(batch["image"])[part], rows_of(y, part))
+            left -= {int(index[row]) for row in found}
+            if not left:
+                return
