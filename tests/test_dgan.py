@@ -123,7 +123,7 @@ def test_known_pixels_come_back_bit_for_bit_from_a_jolted_network(images):
 
 
 def test_every_space_chain_and_pair_trains_one_finite_step(images):
-    for changes in ({"space": "pixel", "pair": "renoised"}, {"wavelet_levels": 2, "process": "residual_shift"}):
+    for changes in ({"space": "pixel", "pair": "renoised"}, {"wavelet_levels": 1, "process": "residual_shift"}):
         system = built(**changes)
         y = measured(MIXTURE, images)
         state = initialise(jax.random.key(0), system, y)

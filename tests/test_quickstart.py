@@ -13,12 +13,12 @@ from dgan_jax.data.tiles import tiles
 def test_quickstart_trains_restores_and_writes_a_picture_and_figures(tmp_path, capsys):
     assert main(["quickstart", "-o", str(tmp_path / "out"), "--steps", "2", "--limit", "3", "--size", "64"]) == 0
     said = capsys.readouterr().out
-    assert "psnr_hole: diffusion-GAN" in said, "in words, where it wins and where it loses"
+    assert "psnr_hole: ours, least error" in said, "in words, where it wins and where it loses"
     figures = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert {"diffusion-GAN", "diffusion-GAN, other seed", "biharmonic", "cheap fill"} <= figures["systems"].keys()
+    assert {"ours, least error", "ours, a sample", "ours, another sample", "cheap fill"} <= figures["systems"].keys()
     picture = np.asarray(Image.open(tmp_path / "out" / "quickstart.png"))
     assert picture.shape[0] > 3 * 64
-    assert picture.shape[1] > 5 * 64
+    assert picture.shape[1] > 6 * 64
 
 
 def test_tiles_do_not_overlap_and_come_in_turn_from_each_photograph():

@@ -24,6 +24,7 @@ class Options:
 
 
 CLASSICAL = ("biharmonic", "telea", "navier_stokes", "bilinear", "nearest")
+LEAST, SAMPLE, OTHER = "ours, least error", "ours, a sample", "ours, another sample"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,17 +33,17 @@ def main(arguments: list[str]) -> int:
     from dgan_jax.cli.screen import console, counting, table, training
 
     folder = Path(options.out)
-    experiment = api.load_config("ddgan_photos_inpaint")
+    experiment = api.load_config("dgan_quickstart")
     if options.steps is not None:
         experiment = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=options.steps))
     console.print("1/2  training on the bundled photographs (a small network; bigger ones: dgan train)")
     with training() as observe:
         api.train(experiment, folder / "run", observe=observe)
     console.print("2/2  restoring photographs that the network has never seen")
-    ours = str(folder / "run")
+    run = str(folder / "run")
     with counting("restoring", None) as count:
         report = api.evaluate(
-            [ours, *CLASSICAL],
+            [f"{run}@realism=0", run, *CLASSICAL],
             size=options.size,
             crop="tiles",
             limit=options.limit,
@@ -51,9 +52,11 @@ def main(arguments: list[str]) -> int:
             keep=6,
             each=count,
         )
-    report = report.renamed({"run": "diffusion-GAN", "run, seed 2": "diffusion-GAN, other seed"})
+    # The answer of least error is the same for every seed.
+    report = report.without(["run@realism=0, seed 2"])
+    report = report.renamed({"run@realism=0": LEAST, "run": SAMPLE, "run, seed 2": OTHER})
     table(report.title, ["system", *report.metrics, "ms per image"], report.table())
-    for sentence in report.sentences("diffusion-GAN", others=(*CLASSICAL, "cheap fill")):
+    for sentence in report.sentences(LEAST, others=(*CLASSICAL, "cheap fill")):
         console.print(sentence)
     report.write(folder)
     best = report.best(CLASSICAL, "psnr_hole")
@@ -61,7 +64,7 @@ def main(arguments: list[str]) -> int:
         folder / "quickstart.png",
         only={
             "original": "original", "damaged": "damaged", best: f"best classical:\n{best}",
-            "diffusion-GAN": "diffusion-GAN", "diffusion-GAN, other seed": "diffusion-GAN,\nother seed",
+            LEAST: "ours,\nleast error", SAMPLE: "ours,\na sample", OTHER: "ours,\nanother sample",
         },
     )  # fmt: skip
     console.print(f"written: {folder}/quickstart.png, metrics.json, images.csv; the run is {folder}/run")

@@ -4,21 +4,26 @@ Phung, Dao, Tran, "Wavelet Diffusion Models are fast and scalable Image Generato
 """
 
 import jax
+import numpy as np
 
 from dgan_jax.core.names import lookup
 from dgan_jax.ops import haar
 from dgan_jax.spaces.space import Space
 
 
-def wavelet(levels: int = 1, order: str = "lh_hl") -> Space:
+def wavelet(levels: int = 1, order: str = "lh_hl", *, detail: float = 1.0) -> Space:
     """Bands divided by 2 a level, so that codes lie in [-1, 1] as images do. [B, H, W, C] <-> [B, H/f, W/f, f*f*C].
 
     A second level transforms every band of the first, so that all channels have one resolution; f = 2^levels. `order`
-    is that of the bands (`haar.ORDERS`). Sides must be multiples of f.
+    is that of the bands (`haar.ORDERS`). Sides must be multiples of f. All but the first, the image reduced, are
+    multiplied by `detail`: in photographs they are far smaller, and a network learns as slowly as they are small.
     """
     if levels < 1:
         raise ValueError(f"a wavelet space has at least 1 level, got {levels}; pixel() is the space without one")
     bands, factor = lookup("order of the bands", order, haar.ORDERS), 2**levels
+
+    def weights(channels: int) -> np.ndarray:
+        return np.where(np.arange(channels) < channels // factor**2, 1.0, detail).astype(np.float32)
 
     def encode(image: jax.Array) -> jax.Array:
         height, width = image.shape[1:3]
@@ -29,9 +34,11 @@ def wavelet(levels: int = 1, order: str = "lh_hl") -> Space:
             )
         for _ in range(levels):
             image = haar.dwt(image, bands) / 2
-        return image
+        return image if detail == 1 else image * weights(image.shape[-1])
 
     def decode(code: jax.Array) -> jax.Array:
+        if detail != 1:
+            code = code / weights(code.shape[-1])
         for _ in range(levels):
             code = haar.idwt(2 * code, bands)
         return code

@@ -42,7 +42,12 @@ WHEN_RESTORING = ("realism", "restore_steps", "refine")
 ANY_TASK = True
 """The networks are the same for every task: a run on a mixture restores each of its kinds."""
 
-SPACES: dict[str, Callable[[int], Space]] = {"pixel": lambda levels: pixel(), "wavelet": wavelet}
+DETAIL = 8.0
+"""What the detail bands are multiplied by: after it all bands of a residual are about as large."""
+SPACES: dict[str, Callable[[int], Space]] = {
+    "pixel": lambda levels: pixel(),
+    "wavelet": lambda levels: wavelet(levels, detail=DETAIL),
+}
 
 
 class Chain(NamedTuple):
@@ -85,7 +90,7 @@ class Config:
     """When restoring, and if there is a second stage: let it correct the sample."""
     space: str = "wavelet"
     """pixel or wavelet."""
-    wavelet_levels: int = 1
+    wavelet_levels: int = 2
     """Haar levels; each halves the resolution and multiplies the channels by four."""
     process: str = "variance_preserving"
     """Forward process of the residual: variance_preserving, or residual_shift (ResShift, arXiv 2307.12348)."""
@@ -118,7 +123,7 @@ class Config:
     """Part of the training spent on the second stage, at the end; 0 has none."""
     joint: bool = False
     """Go on training the first stage during the second."""
-    learning_rate: float = 6e-4
+    learning_rate: float = 1e-3
     learning_rate_adversarial: float = 1e-4
     """Of the generator once there is a critic, and of the refiner."""
     learning_rate_critic: float = 2e-4
