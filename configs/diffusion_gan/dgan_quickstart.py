@@ -13,8 +13,8 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=dgan.Config(
-            steps=2, restore_steps=2, wavelet_levels=1, features=(32, 48, 64), blocks=(1, 1, 2), latent=16, critic_features=8,
-            estimate_share=0.7, learning_rate=1e-3, ema=0.98,
+            steps=2, restore_steps=2, wavelet_levels=1, features=(32, 48, 64), blocks=(1, 1, 2), latent=16,
+            critic_features=8, estimate_share=0.7, learning_rate=4e-4, ema=0.995,
         ),
         task=Inpaint(hole="thin"),
         data=Data(name="bundled", size=64, batch=16),

@@ -14,7 +14,7 @@ class Target(NamedTuple):
 
 
 def target(text: str) -> Target:
-    """"PLACE" or "PLACE@NAME=VALUE,NAME=VALUE": numbers, True and False are understood, all else is text.
+    """ "PLACE" or "PLACE@NAME=VALUE,NAME=VALUE": numbers, True and False are understood, all else is text.
 
     A ValueError says what a choice looks like.
     """
