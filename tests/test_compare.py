@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import json
 import re
 import types
@@ -157,10 +158,13 @@ def test_a_system_is_trained_for_its_seconds_and_compared(compared, tmp_path):
     entry = Entry(name="ours", config=str(tmp_path / "tiny.py"), seconds=0.02, overrides={"data.batch": 2}, samples=2)
     trial = Trial(name="boxes", task=Inpaint(hole="box", fill="none"), data=Data(size=16, batch=4), split="validation",
                   limit=3, metrics=("psnr_hole",))  # fmt: skip
-    compare = Compare(entries=(Entry(name="nearest", system="nearest"), entry), trials=(trial,), shown=1)
+    again = dataclasses.replace(entry, name="again", folder="ours", samples=1)
+    compare = Compare(entries=(Entry(name="nearest", system="nearest"), entry, again), trials=(trial,), shown=1)
     outcome = run(compare, out)[0]
     told = outcome.report.about["ours"]
-    assert list(outcome.report.results) == ["nearest", "ours", "ours, seed 2"]
+    assert list(outcome.report.results) == ["nearest", "ours", "ours, seed 2", "again"]
+    assert [folder.name for folder in (out / "runs").iterdir()] == ["ours"], "trained once for both"
+    assert outcome.report.results["again"].means() == outcome.report.results["ours"].means()
     assert told["network_calls"] == 1
     assert 1 <= told["training"]["steps"] < 1000
     assert told["training"]["images"] == 2 * told["training"]["steps"]
@@ -174,7 +178,7 @@ def test_a_system_is_trained_for_its_seconds_and_compared(compared, tmp_path):
     state = (out / "runs" / "ours" / COST).read_bytes()
     said = []
     run(compare, out, screen=Screen(say=said.append))
-    assert [line.partition(" ")[0] for line in said] == ["kept"] * 3
+    assert [line.partition(" ")[0] for line in said] == ["kept"] * 4
     assert (out / "runs" / "ours" / COST).read_bytes() == state
     assert write("Trained", [outcome], out)
 

@@ -36,6 +36,9 @@ class Entry:
     """Fields of the config: {"train.batch": 8}."""
     steps: int = 0
     """Training steps; 0 is the config's."""
+    folder: str = ""
+    """What the folder that it is trained in is called; default: `name`. Entries of one config and one folder are trained
+    once, and may choose differently."""
     seconds: float = 0.0
     """Seconds of training, compilation apart, after which it is stopped; 0 is no limit."""
     choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -44,13 +47,16 @@ class Entry:
     """Restorations, a row each."""
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise ValueError(f"the name of an entry is made of letters, digits and spaces, got {self.name!r}")
+        for name in (self.name, self.folder or self.name):
+            if not NAME.fullmatch(name):
+                raise ValueError(f"the name of an entry is made of letters, digits and spaces, got {name!r}")
         given = [kind for kind in ("system", "run", "config") if getattr(self, kind)]
         if len(given) != 1:
             raise ValueError(f"entry {self.name!r} needs one of system, run and config, got {given or 'none'}")
-        if (self.overrides or self.steps or self.seconds) and not self.config:
-            raise ValueError(f"entry {self.name!r}: overrides, steps and seconds are for a config that is trained here")
+        if (self.overrides or self.steps or self.seconds or self.folder) and not self.config:
+            raise ValueError(
+                f"entry {self.name!r}: overrides, steps, seconds and folder are for a config that is trained here"
+            )
         at_least("steps", self.steps, 0)
         at_least("seconds", self.seconds, 0)
         at_least("samples", self.samples, 1)
@@ -71,7 +77,7 @@ class Entry:
 
     def place(self, out: Path) -> str:
         """Where what is restored with lies."""
-        return str(out / "runs" / self.name) if self.config else self.run or self.system
+        return str(out / "runs" / (self.folder or self.name)) if self.config else self.run or self.system
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
