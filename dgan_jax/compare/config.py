@@ -37,7 +37,7 @@ class Entry:
     steps: int = 0
     """Training steps; 0 is the config's."""
     folder: str = ""
-    """What the folder that it is trained in is called; default: `name`. Entries of one config and one folder are trained
+    """Of what is trained, in the comparison's runs; default: `name`. Entries of one config and one folder are trained
     once, and may choose differently."""
     seconds: float = 0.0
     """Seconds of training, compilation apart, after which it is stopped; 0 is no limit."""
