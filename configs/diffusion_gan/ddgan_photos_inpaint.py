@@ -1,9 +1,9 @@
-"""Denoising diffusion-GAN that fills thin holes in photographs, 2 steps on 64x64 crops: the model of `dgan quickstart`.
+"""Denoising diffusion-GAN that fills thin holes in photographs, 2 steps on 64x64 crops.
 
     dgan train ddgan_photos_inpaint --data.name FOLDER --train.steps 20000
 
-Our reading of DDGAN for restoration (see ddgan_cifar10_inpaint). Measured here: the table of the quickstart in
-README.md.
+Our reading of DDGAN for restoration (see ddgan_cifar10_inpaint). Measured here, 2026-11-25, 300 steps on
+the bundled photographs, LaMa thin holes on 24 unseen pieces: 27.75 dB in the hole, the fill it starts from 27.77.
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train

@@ -20,11 +20,11 @@ def get_config() -> Experiment:
 
 
 def get_tiny() -> Experiment:
-    """The same with networks of a few thousand parameters, through all three stages."""
+    """The same with networks of a few thousand parameters, from the answer of least error to both stages at once."""
     return Experiment(
         system=dgan.Config(
             steps=2, restore_steps=2, wavelet_levels=1, features=(8, 12), blocks=(1, 1), refiner_features=(8,),
-            refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8, estimate_share=0.25, refine_share=0.5,
+            refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8, estimate_share=0.5, refine_share=0.5,
             joint=True,
         ),
         task=Mixture(kinds=("low", "noise", "hole"), low=2, hole="box", fill="pull_push"),
