@@ -23,5 +23,5 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         call = getattr(item, "callspec", None)
-        shared = call.id if call is not None and "get_tiny" in call.params else ""
+        shared = call.params["get_tiny"].__module__ if call is not None and "get_tiny" in call.params else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {shared}"))
