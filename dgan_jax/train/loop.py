@@ -95,13 +95,14 @@ def claim(folder: Path, experiment: Experiment) -> None:
     """Make the run's folder and its config; refuse one that holds another experiment."""
     path, ours = folder / "config.json", to_dict(experiment)
     if path.exists():
-        # Through our types: fields that are younger than the run have their defaults.
-        theirs = json.loads(json.dumps(to_dict(from_dict(read_config(path)))))
+        theirs = read_config(path)
+        # A field that is younger than the run has its default there.
+        there = lambda part, name: theirs[part].get(name, default_of(getattr(experiment, part), name))
         different = [
-            f"{part}.{name} (there {theirs[part].get(name)!r}, here {value!r})"
+            f"{part}.{name} (there {there(part, name)!r}, here {value!r})"
             for part, values in json.loads(json.dumps(ours)).items()
             for name, value in values.items()
-            if theirs[part].get(name) != value and not (part == "train" and name in UNESSENTIAL)
+            if there(part, name) != value and not (part == "train" and name in UNESSENTIAL)
         ]
         if different:
             raise ValueError(
@@ -115,6 +116,12 @@ def claim(folder: Path, experiment: Experiment) -> None:
         write_atomically(path, json.dumps(ours, indent=2).encode())
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
+
+
+def default_of(config: Any, name: str) -> Any:
+    """The default of a field as JSON holds it; None for what is no field or has none."""
+    found = {field.name: field.default for field in dataclasses.fields(config)}.get(name, dataclasses.MISSING)
+    return None if found is dataclasses.MISSING else json.loads(json.dumps(found))
 
 
 def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:

@@ -101,6 +101,20 @@ def test_a_run_resumes_on_another_number_of_devices(experiment, tmp_path):
     assert_same(loop.train(changed(experiment, devices=2), tmp_path / "broken"), whole, 1e-5)
 
 
+def test_a_run_older_than_a_field_of_the_config_resumes(experiment, tmp_path):
+    whole = loop.train(experiment, tmp_path / "whole")
+    loop.train(experiment, tmp_path / "old")
+    path = tmp_path / "old" / "config.json"
+    about = json.loads(path.read_text())
+    del about["data"]["megapixels"]
+    path.write_text(json.dumps(about))
+    assert_same(loop.train(experiment, tmp_path / "old"), whole)
+    with pytest.raises(ValueError, match=r"another config: data.megapixels \(there 100.0, here 7.0\)"):
+        loop.train(
+            dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, megapixels=7.0)), path.parent
+        )
+
+
 def test_another_config_in_the_same_folder_is_refused(experiment, tmp_path):
     loop.train(changed(experiment, steps=2, checkpoint_every=2), tmp_path)
     with pytest.raises(ValueError, match=r"another config: train.steps \(there 2, here 8\)"):
