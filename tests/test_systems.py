@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from dgan_jax import systems, tasks
 from dgan_jax.data.pipeline import to_unit
@@ -59,20 +60,23 @@ def trained(get_tiny, folder, devices):
     out = folder / f"{get_tiny.__module__}_{devices}"
     if devices == 1:
         return experiment, out, loop.train(experiment, out)
-    with no_new_cached_programs():
+    with without_cached_programs():
         return experiment, out, loop.train(experiment, out)
 
 
 @contextlib.contextmanager
-def no_new_cached_programs():
-    """XLA:CPU of jaxlib 0.10.2 has crashed once while it wrote a program of two devices to the cache."""
-    name = "jax_persistent_cache_min_compile_time_secs"
-    before = getattr(jax.config, name)
-    jax.config.update(name, float("inf"))
+def without_cached_programs():
+    """XLA:CPU of jaxlib 0.10.2 crashes now and then while it writes or reads a cached program of two devices."""
+
+    def switch(on):
+        jax.config.update("jax_enable_compilation_cache", on)
+        compilation_cache.reset_cache()
+
+    switch(False)
     try:
         yield
     finally:
-        jax.config.update(name, before)
+        switch(True)
 
 
 def built(experiment):
