@@ -22,6 +22,10 @@ class Options:
     --add calm=runs/mine@realism=0."""
     data: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="TRIAL=PLACE")] = ()
     """The images of a trial, as often as needed: --data set5=photos/Set5."""
+    train_data: str = ""
+    """What systems that are trained within the comparison learn from, instead of the config's."""
+    seconds: float = 0.0
+    """Instead of the config's budget, for each system that has one."""
     metrics: tuple[str, ...] = ()
     """Instead of the config's."""
     weights: str | None = None
@@ -38,8 +42,9 @@ def main(arguments: list[str]) -> int:
     from dgan_jax.compare.written import write
 
     compare = changed(
-        added(load(options.config), options.add), data=options.data, metrics=options.metrics, limit=options.limit
-    )
+        added(load(options.config), options.add), data=options.data, metrics=options.metrics, limit=options.limit,
+        train_data=options.train_data, seconds=options.seconds,
+    )  # fmt: skip
     out = Path(options.out or f"compare/{Path(options.config).stem}")
     say = lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
     screen = Screen(say=say, counting=counting, training=training)

@@ -40,7 +40,7 @@ class Entry:
     """Of what is trained, in the comparison's runs; default: `name`. Entries of one config and one folder are trained
     once, and may choose differently."""
     seconds: float = 0.0
-    """Seconds of training, compilation apart, after which it is stopped; 0 is no limit."""
+    """Instead of steps: as many as fit into so many seconds at the pace measured here, compilation apart."""
     choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What the system lets one choose when restoring: {"realism": 0.5}."""
     samples: int = 1
@@ -194,9 +194,16 @@ def added(compare: Compare, entries: tuple[str, ...]) -> Compare:
 
 
 def changed(
-    compare: Compare, *, data: tuple[str, ...] = (), metrics: tuple[str, ...] = (), limit: int | None = None
+    compare: Compare,
+    *,
+    data: tuple[str, ...] = (),
+    metrics: tuple[str, ...] = (),
+    limit: int | None = None,
+    train_data: str = "",
+    seconds: float = 0.0,
 ) -> Compare:
-    """With other images, each TRIAL=PLACE, other metrics, another number of images."""
+    """With other images, each TRIAL=PLACE, other metrics, another number of images; trained on other images, or for
+    another budget where there is one."""
     trials = {trial.title: trial for trial in compare.trials}
     for text in data:
         name, equals, place = text.partition("=")
@@ -206,4 +213,12 @@ def changed(
         trials[name] = dataclasses.replace(trial, data=dataclasses.replace(trial.data, name=place))
     more: dict[str, Any] = {**({"metrics": metrics} if metrics else {}), **({} if limit is None else {"limit": limit})}
     kept = {name: dataclasses.replace(trial, name=name, **more) for name, trial in trials.items()}
-    return dataclasses.replace(compare, trials=tuple(kept.values()))
+    entries = tuple(refitted(entry, train_data, seconds) if entry.config else entry for entry in compare.entries)
+    return dataclasses.replace(compare, entries=entries, trials=tuple(kept.values()))
+
+
+def refitted(entry: Entry, train_data: str, seconds: float) -> Entry:
+    """An entry that is trained here, on other images or for another budget."""
+    if train_data:
+        entry = dataclasses.replace(entry, overrides={**entry.overrides, "data.name": train_data})
+    return dataclasses.replace(entry, seconds=seconds) if seconds and entry.seconds else entry

@@ -19,10 +19,7 @@ from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.core.targets import Target
 from dgan_jax.train import log
 from dgan_jax.train.configs import fill, from_dict, to_dict
-from dgan_jax.train.loop import load, read_config
-
-COST = "cost.json"
-"""In the folder of a run that a comparison trained: its budget, the seconds that it took, and the machine."""
+from dgan_jax.train.loop import MACHINE, load, read_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,19 +137,21 @@ def training(folder: Path, experiment: Experiment) -> dict[str, Any]:
     rows = [row for row in log.read(folder / "log.jsonl") if "steps_per_second" in row]
     steps = [0, *(row["step"] for row in rows)]
     seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
-    known = cost_of(folder)
     return {
         "steps": steps[-1] if rows else None,
-        "seconds": max(seconds, known.get("seconds", 0.0)) if rows else None,
+        "seconds": seconds if rows else None,
         "images": steps[-1] * experiment.data.batch if rows else None,
-        "hardware": known.get("hardware"),
+        "hardware": machine_of(folder),
     }
 
 
-def cost_of(folder: Path) -> dict[str, Any]:
-    """What a comparison wrote of a training, if this run is one of its own."""
-    path = folder / COST
-    return json.loads(path.read_text()) if path.exists() else {}
+def machine_of(folder: Path) -> dict[str, Any] | None:
+    """Where a run was trained, if it says so."""
+    try:
+        found = json.loads((folder / MACHINE).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def measured(task: Task, options: Data) -> dict[str, Any]:

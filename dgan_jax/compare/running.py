@@ -2,28 +2,26 @@
 
 import contextlib
 import dataclasses
-import json
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dgan_jax.compare.config import Compare, Entry, check, refusal
-from dgan_jax.compare.entrants import COST, Entrant, by_name, by_run, cost_of, sampled, training
+from dgan_jax.compare.entrants import Entrant, by_name, by_run, sampled
+from dgan_jax.compare.pace import steps_within
 from dgan_jax.compare.reported import reported
 from dgan_jax.compare.store import Store
-from dgan_jax.compare.trial import Trial, check_metrics, hardware
+from dgan_jax.compare.trial import Trial, check_metrics
+from dgan_jax.core.machine import hardware
 from dgan_jax.core.targets import Target
 from dgan_jax.evaluate import Inputs, Result, evaluate
-from dgan_jax.report import Report, write_text
-from dgan_jax.train.loop import claim, train
-from dgan_jax.train.runner import Observe, Progress, Stopped
+from dgan_jax.report import Report
+from dgan_jax.train.loop import train
+from dgan_jax.train.runner import Observe, Progress
 
 
 @contextlib.contextmanager
-def untold(*_: Any) -> Iterator[Callable[[Any], None]]:
+def unseen(*_: Any) -> Iterator[Callable[[Any], None]]:
     yield lambda now: None
 
 
@@ -32,8 +30,8 @@ class Screen:
     """Where progress goes: a line, a bar over images (what, total), a bar over training steps."""
 
     say: Callable[[str], None] = lambda line: None
-    counting: Callable[[str, int | None], Any] = untold
-    training: Callable[[], Any] = untold
+    counting: Callable[[str, int | None], Any] = unseen
+    training: Callable[[], Any] = unseen
 
 
 class Outcome(NamedTuple):
@@ -53,46 +51,42 @@ def run(
     for trial in compare.trials:
         check_metrics(trial, weights)
     check(compare)
+    compare = dataclasses.replace(compare, entries=tuple(planned(entry, out, screen) for entry in compare.entries))
     for entry in compare.entries:
         if entry.config:
             fit(entry, out, screen)
     return [one(compare, trial, Store(out), weights, screen) for trial in compare.trials]
 
 
-def fit(entry: Entry, out: Path, screen: Screen) -> None:
-    """Train an entry to the end of its budget, from wherever it stands."""
-    experiment, folder = entry.experiment(), Path(entry.place(out))
-    limit = entry.seconds or float("inf")
-    if entry.seconds and threading.current_thread() is not threading.main_thread():
-        raise ValueError(f"entry {entry.name!r}: a budget in seconds needs the main thread; give steps instead")
-    spent = training(folder, experiment)["seconds"] or 0.0
-    if entry.seconds and cost_of(folder).get("budget", 0.0) >= entry.seconds:
-        claim(folder, experiment)
-        return
-    screen.say(f"training {entry.name}")
-    begin: list[float] = []
-    asked: list[float] = []
-
-    def watched(observe: Observe, now: Progress) -> None:
-        observe(now)
-        # The first step is told of when it is compiled.
-        begin[:] = begin or [time.perf_counter()]
-        if not asked and spent + time.perf_counter() - begin[0] >= limit:
-            asked.append(now.step)
-            # As a user would: the loop writes its checkpoint and stops.
-            signal.raise_signal(signal.SIGTERM)
-
+@contextlib.contextmanager
+def told(screen: Screen, what: str) -> Iterator[Observe]:
+    """An observer that shows a training, and says what it is once there is something to do."""
     with screen.training() as observe:
-        try:
-            train(experiment, folder, observe=lambda now: watched(observe, now))
-        except Stopped:
-            if not asked:
-                raise
-    if not begin and cost_of(folder):
-        return
-    seconds = spent + (time.perf_counter() - begin[0] if begin else 0.0)
-    told = {"budget": entry.seconds, "seconds": seconds, "hardware": hardware()}
-    write_text(folder / COST, json.dumps(told, indent=2))
+        said: list[str] = []
+
+        def each(now: Progress) -> None:
+            if not said:
+                said.append(what)
+                screen.say(what)
+            observe(now)
+
+        yield each
+
+
+def planned(entry: Entry, out: Path, screen: Screen) -> Entry:
+    """An entry with a budget in seconds as one of so many steps, which its schedules then know of."""
+    if not entry.seconds:
+        return entry
+    name = entry.folder or entry.name
+    with told(screen, f"pace of  {name}") as observe:
+        steps = steps_within(entry.experiment(), entry.seconds, out / "pace" / name, observe)
+    return dataclasses.replace(entry, steps=steps, seconds=0.0)
+
+
+def fit(entry: Entry, out: Path, screen: Screen) -> None:
+    """Train an entry to its last step, from wherever it stands."""
+    with told(screen, f"training {entry.folder or entry.name}") as observe:
+        train(entry.experiment(), entry.place(out), observe=observe)
 
 
 def entrants_of(entry: Entry, trial: Trial, out: Path) -> list[Entrant]:

@@ -2,18 +2,16 @@
 
 import dataclasses
 import functools
-import os
-import platform
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from dgan_jax import tasks
 from dgan_jax.core.experiment import Data, at_least
+from dgan_jax.core.machine import hardware
 from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import literal
@@ -131,27 +129,6 @@ def trimmed(batches: Iterable[tuple[np.ndarray, dict[str, np.ndarray]]], multipl
         if not height or not width:
             raise ValueError(f"image {int(index[0])} is smaller than {multiple}x{multiple}; leave it out of the data")
         yield index, {**batch, "image": batch["image"][:, :height, :width]}
-
-
-def hardware() -> dict[str, Any]:
-    """The machine, in words."""
-    device = jax.devices()[0]
-    return {
-        "device": device.device_kind if device.platform != "cpu" else processor(),
-        "platform": device.platform,
-        "devices": jax.local_device_count(),
-        "cores": os.cpu_count(),
-    }
-
-
-@functools.cache
-def processor() -> str:
-    """The name of the CPU."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def with_options(task: Task, options: Iterable[str]) -> Task:

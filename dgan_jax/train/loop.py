@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from dgan_jax import systems, tasks
 from dgan_jax.core.experiment import UNESSENTIAL, Experiment
 from dgan_jax.core.files import write_atomically
+from dgan_jax.core.machine import hardware
 from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
@@ -27,6 +28,8 @@ from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.state import TrainState, begin, initialise
 
 PARTS = ("system", "task", "data", "train")
+MACHINE = "machine.json"
+"""In the folder of a run: where it was trained last."""
 
 
 def spec_of(experiment: Experiment, axis_name: str | None = None) -> Spec:
@@ -127,8 +130,8 @@ def default_of(config: Any, name: str) -> Any:
 def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:
     """Train in `folder`, from its newest checkpoint if there is one. Returns the final state on the host.
 
-    Writes config.json, log.jsonl, samples/ and checkpoints/. Raises ValueError for what the user can mend, before
-    anything is written or compiled, and `Stopped` after a signal.
+    Writes config.json, data.json, machine.json, log.jsonl, samples/ and checkpoints/. Raises ValueError for what the
+    user can mend, before anything is written or compiled, and `Stopped` after a signal.
     """
     folder = Path(folder)
     options = experiment.train
@@ -150,6 +153,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
         claim(folder, experiment)
         about = {"images": len(batches.source), "left_out": batches.skipped}
         write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
+        write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())
 
     checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
     first = lambda: jax.device_get(fresh_state(experiment, system))

@@ -150,6 +150,9 @@ class Runner:
             while step < end:
                 previous = metrics
                 device_state, metrics = advance(device_state, next(feed), key)
+                if previous is None:
+                    # Compiled by now, which says nothing of the pace.
+                    clock = time.perf_counter()
                 step, counted = step + calls, counted + calls
                 # One step in flight: the bar tells the truth, and what went wrong is seen at the next step.
                 if previous is not None and self.failed_in_a_row(previous) >= options.bad_steps:

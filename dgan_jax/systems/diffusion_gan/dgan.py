@@ -97,7 +97,7 @@ class Config:
     pair: str = "posterior"
     """How the fake pair is made: posterior (a step back of the chain) or renoised (the prediction, diffused anew)."""
     residual: bool = True
-    """Diffuse and predict the residual over the cheap first estimate; else the image itself."""
+    """Diffuse and predict the residual over the cheap first estimate; else the image itself, without seeing that."""
     features: tuple[int, ...] = (48, 64, 96, 128)
     """Width of each level of the generator."""
     blocks: tuple[int, ...] = (2, 2, 3, 4)
@@ -174,11 +174,11 @@ def decibels(restored: jax.Array, truth: jax.Array) -> jax.Array:
     return 10 * jnp.log10(jnp.mean(jnp.square(restored - truth), axis=(1, 2, 3)) + DARKEST)
 
 
-def seen(task: Task, y: Measurement) -> jax.Array:
+def seen(base: jax.Array, y: Measurement) -> jax.Array:
     """[B, H, W, 2 C + 2]: first estimate, damaged image, hole, and how far the estimate may be wrong."""
     plane = jnp.ones((*y["image"].shape[:3], 1))
     hole = y["hole"] if "hole" in y else 0 * plane
-    return jnp.concatenate([task.start(y), y["image"], hole, jnp.log10(scale_of(y)) * plane], axis=-1)
+    return jnp.concatenate([base, y["image"], hole, jnp.log10(scale_of(y)) * plane], axis=-1)
 
 
 def scale_of(y: Measurement) -> jax.Array:
@@ -206,7 +206,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     gain = GAIN if config.residual else 1.0
     encode = lambda image, y: gain * space.encode(image - base(y))
     decode = lambda code, y: base(y) + space.decode(code) / gain
-    condition = lambda y: space.encode(seen(task, y))
+    condition = lambda y: space.encode(seen(base(y), y))
 
     def told(z: jax.Array, y: Measurement) -> jax.Array:
         return jnp.concatenate([z, levels.vector(task.strengths(y), z.shape[0])], axis=-1)
