@@ -53,7 +53,7 @@ def entries() -> list[Entry]:
 
 def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:
     data = Data(name="bundled", size=128, batch=4)
-    return Trial(name=name, task=task, data=data, split="validation", limit=20, metrics=metrics)
+    return Trial(name=name, task=task, data=data, split="test", limit=20, metrics=metrics)
 
 
 def get_compare() -> Compare:

@@ -1,0 +1,72 @@
+"""Holes, enlarging and noise: every system of the package, each with the same seconds of training.
+
+    dgan compare restoration --train-data FOLDER --data "bsd100 thin=IMAGES" ... -o out/
+
+Without folders it trains on the photographs that come with scikit-image and measures on those held out. Add runs that
+were trained for longer with --add NAME=RUN. Measured: docs/results/
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dgan_jax.compare.config import Compare, Entry
+from dgan_jax.compare.trial import Trial
+from dgan_jax.core.experiment import Data
+from dgan_jax.core.parts import Task
+from dgan_jax.tasks.denoise import Denoise
+from dgan_jax.tasks.inpaint import Inpaint
+from dgan_jax.tasks.superres import SuperResolution
+
+SECONDS = 300.0
+
+CLASSICAL = (
+    "nearest", "bilinear", "harmonic", "biharmonic", "spline", "telea", "navier_stokes", "exemplar", "coherent",
+    "upscale_nearest", "upscale_bilinear", "upscale_bicubic", "upscale_lanczos",
+    "median", "bilateral", "wiener", "total_variation", "nonlocal_means",
+)  # fmt: skip
+HOLES = ("ddgan_photos_inpaint", "wavediff_photos_inpaint", "lddgan_photos_inpaint", "diffir_photos_inpaint",
+         "diffusion_gan_noise_photos_inpaint")  # fmt: skip
+ENLARGING = ("srddgan_photos_x4",)
+SETS = ("bsd100", "urban100", "mcmaster")
+
+
+def entries() -> list[Entry]:
+    """Classical ones, those that learn one task, and ours, which learns all three at once: two rows."""
+    # One kind of hole and one first estimate for all: what differs is the system.
+    same = {"task.hole": "crops", "task.fill": "coherent"}
+
+    def learned(config: str, overrides: Mapping[str, Any]) -> Entry:
+        name = config.partition("_photos")[0]
+        return Entry(name=name, config=config, overrides=overrides, seconds=SECONDS)
+
+    return [
+        *(Entry(name=name, system=name) for name in CLASSICAL),
+        *(learned(config, same) for config in HOLES),
+        *(learned(config, {}) for config in ENLARGING),
+        *(
+            Entry(name=f"dgan, {answer}", folder="dgan", config="dgan_photos", seconds=SECONDS, choices=choices)
+            for answer, choices in (("least error", {"realism": 0.0}), ("sample", {"realism": 1.0}))
+        ),
+    ]
+
+
+def get_compare() -> Compare:
+    data = Data(name="bundled", size=256, batch=2)
+    trial = lambda name, task, metrics, **more: Trial(
+        name=name, task=task, data=data, split="test", limit=20, metrics=metrics, **more
+    )
+    holes: dict[str, Task] = {hole: Inpaint(hole=hole, fill="coherent") for hole in ("thin", "thick", "centre")}
+    inside = ("psnr_hole", "ssim_hole", "seam", "swd_rgb")
+    whole = ("psnr_rgb", "ssim_rgb_gauss", "swd_rgb")
+    return Compare(
+        title="Holes, enlarging and noise",
+        entries=tuple(entries()),
+        trials=(
+            *(trial(f"{name} {hole}", task, inside) for name in SETS for hole, task in holes.items()),
+            *(
+                trial(f"{name} x4", SuperResolution(scale=4), ("psnr_y_crop4", "ssim_y_crop4", "swd_rgb"), crop=crop)
+                for name, crop in (("set5", "none"), ("set14", "none"), ("bsd100", "centre"))
+            ),
+            *(trial(f"bsd100 noise {s}", Denoise(sigma=(float(s), float(s))), whole) for s in (15, 25, 50)),
+        ),
+    )  # fmt: skip
