@@ -136,8 +136,10 @@ def test_two_devices_do_what_one_does(get_tiny, folder):
         # A gradient's norm tells at once what rounding did to parameters that sign-like first steps have moved.
         later = {name for name in theirs if name.endswith("/gradient") and theirs["step"] > 1}
         for name in theirs.keys() - {"steps_per_second", "stage"} - later:
+            # A gap is the small difference of logits that are not small.
+            atol = 1e-4 if name.endswith("/gap") else 1e-5
             np.testing.assert_allclose(
-                ours[name], theirs[name], rtol=2e-3, atol=1e-5, err_msg=f"{name} at {theirs['step']}"
+                ours[name], theirs[name], rtol=2e-3, atol=atol, err_msg=f"{name} at {theirs['step']}"
             )
     # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
     moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
