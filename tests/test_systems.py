@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import functools
 import importlib.util
+import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +15,9 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from dgan_jax import systems, tasks
 from dgan_jax.data.pipeline import to_unit
-from dgan_jax.train import configs, loop, parallel
+from dgan_jax.train import configs, loop, parallel, runner
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.log import read
-from dgan_jax.train.runner import compile_stage
 
 
 def tiny_experiments():
@@ -45,18 +46,33 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("systems")
 
 
-def ready(get_tiny, folder):
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Each step function is traced once in this file, whoever asks for it."""
+    made, compile_stage = {}, runner.compile_stage
+
+    def once(experiment, system, mapping, index, first_step):
+        key = json.dumps(configs.to_dict(experiment)), mapping.axis_name, index, first_step
+        if key not in made:
+            made[key] = compile_stage(experiment, system, mapping, index, first_step)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "compile_stage", once)
+        yield once
+
+
+def ready(get_tiny, folder, devices=1):
     experiment = get_tiny()
     data = experiment.data
     data = dataclasses.replace(data, name=images_file(folder, data.size, data.channels, data.classes), validation=0.25)
-    train = dataclasses.replace(experiment.train, log_every=1, checkpoint_every=2, sample_every=0)
+    train = dataclasses.replace(experiment.train, log_every=1, checkpoint_every=2, sample_every=0, devices=devices)
     return dataclasses.replace(experiment, data=data, train=train)
 
 
 @functools.cache
 def trained(get_tiny, folder, devices):
-    experiment = ready(get_tiny, folder)
-    experiment = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, devices=devices))
+    experiment = ready(get_tiny, folder, devices)
     out = folder / f"{get_tiny.__module__}_{devices}"
     if devices == 1:
         return experiment, out, loop.train(experiment, out)
@@ -99,7 +115,7 @@ def test_losses_are_finite_at_every_step(get_tiny, folder):
 
 
 @every_tiny
-def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder):
+def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder, compiled):
     experiment = ready(get_tiny, folder)
     system = built(experiment)
     first = 0
@@ -112,7 +128,7 @@ def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder):
             tree, [x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)]
         )
         state = state.replace(params=params, step=jnp.asarray(first))
-        advance = compile_stage(experiment, system, parallel.over(1), i, first)
+        advance = compiled(experiment, system, parallel.over(1), i, first)
         before = jax.device_get(params)
         after, _ = advance(state, loop.open_batches(experiment)[0], jax.random.key(0))
         for player in system.players:
@@ -159,16 +175,14 @@ def test_a_checkpoint_comes_back_bit_for_bit(get_tiny, folder):
 
 @every_tiny
 def test_a_restart_changes_nothing(get_tiny, folder, tmp_path):
-    experiment, _, whole = trained(get_tiny, folder, 1)
-    half = experiment.train.steps // 2
-
-    def kill(progress):
-        if progress.step == half + 1:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        loop.train(experiment, tmp_path / "run", observe=kill)
-    jax.tree.map(np.testing.assert_array_equal, loop.train(experiment, tmp_path / "run"), whole)
+    experiment, out, whole = trained(get_tiny, folder, 1)
+    shutil.copytree(out, tmp_path / "run")
+    # As a kill after the checkpoint in the middle leaves it.
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / str(experiment.train.steps))
+    begun = []
+    again = loop.train(experiment, tmp_path / "run", observe=lambda now: begun.append(now.step))
+    assert begun[0] == experiment.train.steps // 2 + 1
+    jax.tree.map(np.testing.assert_array_equal, again, whole)
 
 
 @every_tiny

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.state import TrainState, begin, initialise
 
 PARTS = ("system", "task", "data", "train")
+ONCE = {"xla_backend_optimization_level": 0}
+"""For programs that run once: XLA then needs a quarter of the time for them."""
 MACHINE = "machine.json"
 """In the folder of a run: where it was trained last."""
 
@@ -43,6 +45,11 @@ def spec_of(experiment: Experiment, axis_name: str | None = None) -> Spec:
 
 def fresh_state(experiment: Experiment, system: System) -> TrainState:
     """The state at step 0, on the host's default device; a pure function of the experiment."""
+    return jax.jit(maker(experiment, system), compiler_options=ONCE)(jax.random.key(experiment.train.seed))
+
+
+def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], TrainState]:
+    """key -> the state at step 0."""
     data = experiment.data
     example = {"image": jnp.zeros((data.size, data.size, data.channels))}
     if data.classes:
@@ -52,8 +59,7 @@ def fresh_state(experiment: Experiment, system: System) -> TrainState:
         y = jax.vmap(experiment.task.measure)(key[None], jax.tree.map(lambda x: x[None], example))
         return initialise(key, system, y)
 
-    state = jax.jit(make)(jax.random.key(experiment.train.seed))
-    return enter(state, system, 0)
+    return make
 
 
 def enter(state: TrainState, system: System, step: int) -> TrainState:
@@ -64,7 +70,8 @@ def enter(state: TrainState, system: System, step: int) -> TrainState:
 def state_like(experiment: Experiment, system: System, step: int) -> TrainState:
     """Shapes and types of the state at a step, without computing it."""
     try:
-        return jax.eval_shape(lambda: enter(fresh_state(experiment, system), system, step))
+        make = maker(experiment, system)
+        return jax.eval_shape(lambda key: enter(make(key), system, step), jax.random.key(0))
     except (ArithmeticError, TypeError, IndexError) as error:
         raise impossible(experiment, error) from error
 
