@@ -13,7 +13,7 @@ import numpy as np
 from dgan_jax import systems as registry
 from dgan_jax import tasks
 from dgan_jax.compare.chosen import entrants_for, trial_for
-from dgan_jax.compare.entrants import classical
+from dgan_jax.compare.entrants import classical, measured, players_read, training_of
 from dgan_jax.compare.reported import reported
 from dgan_jax.compare.trial import check_metrics
 from dgan_jax.convert.torch_file import read_torch, state_dict
@@ -26,7 +26,7 @@ from dgan_jax.evaluate import Inputs
 from dgan_jax.evaluate import evaluate as measure
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, photograph, restorer
-from dgan_jax.train import configs
+from dgan_jax.train import configs, weights
 from dgan_jax.train.loop import claim, fresh_state, load, spec_of, write_state
 from dgan_jax.train.loop import train as run_training
 from dgan_jax.train.runner import Observe
@@ -66,6 +66,10 @@ def check_task(name: str) -> None:
     if name == "generate":
         known = ", ".join(sorted(set(tasks.classes()) - {name}))
         raise ValueError(f"task {name!r} does not restore photographs; choose from: {known}")
+
+
+DEFAULT = "dgan_photos"
+"""What restores where nothing else is named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +116,15 @@ def restoring(
 ) -> Restorer:
     """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8.
 
-    choices: what the run's system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}.
+    run: a folder, or weights by file or name; where neither it nor a system is given, the weights of `DEFAULT`, which
+    come with the package. choices: what the run's system lets one choose when restoring (`systems.chosen`), for example
+    {"realism": 0.0}.
     """
     check_task(task)
-    if (run is None) == (system is None):
-        raise ValueError(
-            "give either --run FOLDER (from dgan train or dgan quickstart) or --system NAME (for example biharmonic)"
-        )
+    if run is not None and system is not None:
+        raise ValueError("give either --run FOLDER or --system NAME, for example biharmonic, not both")
+    if run is None and system is None:
+        run = DEFAULT
     if tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if run is not None:
@@ -200,6 +206,19 @@ def evaluate(
         for entrant in entrants
     }  # fmt: skip
     return reported(trial, entrants, results, judged, inputs, keep=keep)
+
+
+def export(run: str | Path, file: str | Path, *, dtype: str = "float32") -> str:
+    """The networks that a run restores with as one file NAME.safetensors, and a NAME.json beside it; the SHA-256.
+
+    dtype: float32, or float16 or bfloat16 for half the size. Whatever takes a run takes such a file.
+    """
+    experiment, system, variables = load(run)
+    y = measured(experiment.task, experiment.data)
+    # What is averaged is restored with, if not by this choice of steps then by another.
+    needed = players_read(system, variables, y) | {name for name, player in system.players.items() if player.ema}
+    kept = {kind: {name: tree for name, tree in variables[kind].items() if name in needed} for kind in variables}
+    return weights.write(file, experiment, kept, training=training_of(run), dtype=dtype)
 
 
 def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict[str, int]:

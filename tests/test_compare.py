@@ -203,6 +203,8 @@ def test_who_takes_no_part_is_told_and_who_never_does_is_refused(tmp_path):
     assert [list(outcome.report.results) for outcome in outcomes] == [["bilateral"], ["telea"]]
     write("Two", outcomes, tmp_path)
     assert "Took no part: telea (it does inpaint)." in (tmp_path / "report.md").read_text()
+    held = run(Compare(entries=entries[:1], trials=trials, metrics=("psnr_rgb",), shown=1), tmp_path)
+    assert [outcome.trial.title for outcome in held] == ["holes"], "a trial without entries is not held"
     with pytest.raises(ValueError, match="'telea' takes part in no trial: it does inpaint"):
         run(Compare(entries=entries[:1], trials=trials[:1]), tmp_path)
 
@@ -263,7 +265,9 @@ def test_what_is_trained_here_can_be_given_other_images_and_another_budget():
         Entry(name="c", system="telea"),
     )
     trial = Trial(name="boxes", task=Inpaint(hole="box", fill="none"))
-    a, b, c = config.changed(Compare(entries=entries, trials=(trial,)), train_data="photos", seconds=3.0).entries
+    whole = Compare(entries=entries, trials=(trial,))
+    assert config.some(whole, ("c", "a")).entries == (entries[2], entries[0])
+    a, b, c = config.changed(config.some(whole, ()), train_data="photos", seconds=3.0).entries
     assert [(one.seconds, one.steps) for one in (a, b, c)] == [(3.0, 0), (0.0, 5), (0.0, 0)]
     assert [one.experiment().data.name for one in (a, b)] == ["photos"] * 2
     assert (a.experiment().data.size, c) == (64, entries[2])
@@ -274,6 +278,7 @@ def test_what_is_trained_here_can_be_given_other_images_and_another_budget():
     [
         (("inpaint_phots",), "did you mean 'inpaint_photos'"),
         (("inpaint_photos", "--add", "mine"), "--add takes NAME=RUN"),
+        (("inpaint_photos", "--entries", "telae"), "did you mean 'telea'"),
         (("inpaint_photos", "--add", "mine=teela"), "did you mean 'telea'"),
         (("inpaint_photos", "--add", "telea=telea"), "two entries are called 'telea'"),
         (("inpaint_photos", "--add", "mine=telea@radois=2"), "did you mean 'radius'"),

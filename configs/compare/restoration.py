@@ -58,15 +58,16 @@ def get_compare() -> Compare:
     holes: dict[str, Task] = {hole: Inpaint(hole=hole, fill="coherent") for hole in ("thin", "thick", "centre")}
     inside = ("psnr_hole", "ssim_hole", "seam", "swd_rgb")
     whole = ("psnr_rgb", "ssim_rgb_gauss", "swd_rgb")
+    enlarged = lambda name, **more: trial(
+        f"{name} x4", SuperResolution(scale=4), ("psnr_y_crop4", "ssim_y_crop4", "swd_rgb"), **more
+    )
     return Compare(
         title="Holes, enlarging and noise",
         entries=tuple(entries()),
         trials=(
             *(trial(f"{name} {hole}", task, inside) for name in SETS for hole, task in holes.items()),
-            *(
-                trial(f"{name} x4", SuperResolution(scale=4), ("psnr_y_crop4", "ssim_y_crop4", "swd_rgb"), crop=crop)
-                for name, crop in (("set5", "none"), ("set14", "none"), ("bsd100", "centre"))
-            ),
+            *(enlarged(name, crop="none", published=(name, "x4, bicubic")) for name in ("set5", "set14")),
+            enlarged("bsd100"),
             *(trial(f"bsd100 noise {s}", Denoise(sigma=(float(s), float(s))), whole) for s in (15, 25, 50)),
         ),
     )  # fmt: skip

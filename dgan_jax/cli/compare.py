@@ -20,6 +20,8 @@ class Options:
     add: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=RUN")] = ()
     """One more system, as often as needed: NAME=FOLDER of a run, or NAME=SYSTEM. What it lets one choose follows an @:
     --add calm=runs/mine@realism=0."""
+    entries: tuple[str, ...] = ()
+    """Only these of the config, for example a part of them on each of two machines; --add comes on top."""
     data: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="TRIAL=PLACE")] = ()
     """The images of a trial, as often as needed: --data set5=photos/Set5."""
     train_data: str = ""
@@ -37,13 +39,14 @@ class Options:
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan compare")
     from dgan_jax.cli.screen import console, counting, table, training
-    from dgan_jax.compare.config import added, changed, load
+    from dgan_jax.compare.config import added, changed, load, some
     from dgan_jax.compare.running import Screen, run
     from dgan_jax.compare.written import write
 
+    chosen = added(some(load(options.config), options.entries), options.add)
     compare = changed(
-        added(load(options.config), options.add), data=options.data, metrics=options.metrics, limit=options.limit,
-        train_data=options.train_data, seconds=options.seconds,
+        chosen, data=options.data, metrics=options.metrics, limit=options.limit, train_data=options.train_data,
+        seconds=options.seconds,
     )  # fmt: skip
     out = Path(options.out or f"compare/{Path(options.config).stem}")
     say = lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)

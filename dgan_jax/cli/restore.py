@@ -36,9 +36,10 @@ class Options:
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "restored"
     """Output folder."""
     run: str | None = None
-    """Folder of a training run to restore with. For superres the run says how many times larger the result is."""
+    """Folder of a training run to restore with, or weights by file or name; if neither this nor a system is given, the
+    weights dgan_photos, which come with the package: inpaint, superres (4 times larger) and denoise."""
     system: str | None = None
-    """Or a classical system by name, for example biharmonic or telea."""
+    """Instead, a classical system by name, for example biharmonic or telea."""
     realism: float | None = None
     """Of systems that have it (dgan): from 0, the least error, to 1, the most realistic."""
     steps: int | None = None

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dgan_jax import tasks
-from dgan_jax.compare.entrants import Entrant, by_name, by_run, cheap_fill, experiment_of, sampled
+from dgan_jax.compare.entrants import Entrant, by_name, by_run, cheap_fill, has_networks, sampled
 from dgan_jax.compare.trial import Trial, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
-from dgan_jax.train.loop import task_of
+from dgan_jax.train.loop import experiment_of, task_of
 
 
 def is_run(chosen: Target) -> bool:
-    return Path(chosen.place).is_dir()
+    """Whether it has networks: a run's folder, or weights."""
+    return has_networks(chosen.place)
 
 
 def task_for(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dgan_jax import systems as registry
-from dgan_jax.compare.entrants import classical, experiment_of, shapes
+from dgan_jax.compare.entrants import classical, has_networks, shapes
 from dgan_jax.compare.trial import Trial
 from dgan_jax.core.experiment import Experiment, at_least
 from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.targets import target
-from dgan_jax.train import configs
-from dgan_jax.train.loop import task_of
+from dgan_jax.train import configs, weights
+from dgan_jax.train.loop import experiment_of, task_of
 
 NAME = re.compile(r"[\w][\w .,+@=-]*")
 PARTS = ("system", "task", "data", "train")
@@ -29,7 +29,7 @@ class Entry:
     system: str = ""
     """A classical system by name."""
     run: str = ""
-    """The folder of a training run."""
+    """The folder of a training run, or weights by file or name."""
     config: str = ""
     """A config by name or path: trained here, in the folder of the comparison."""
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -144,7 +144,11 @@ def check(compare: Compare) -> None:
             classical(entry.system, trial.task, trial.data, entry.choices)
         else:
             registry.chosen(experiment_in(entry).system, entry.choices)
-        if entry.run and not any(path.name.isdigit() for path in (Path(entry.run) / "checkpoints").glob("*")):
+        if (
+            entry.run
+            and not weights.find(entry.run)
+            and not any(path.name.isdigit() for path in (Path(entry.run) / "checkpoints").glob("*"))
+        ):
             raise ValueError(f"{entry.run} has no checkpoint yet; train it first, or wait for the first one")
 
 
@@ -180,6 +184,13 @@ def load(name: str) -> Compare:
     return compare
 
 
+def some(compare: Compare, names: tuple[str, ...]) -> Compare:
+    """With the entries of these names alone; all where none is named."""
+    entries = {entry.name: entry for entry in compare.entries}
+    wanted = [lookup("entry", name, entries) for name in names]
+    return dataclasses.replace(compare, entries=tuple(wanted)) if wanted else compare
+
+
 def added(compare: Compare, entries: tuple[str, ...]) -> Compare:
     """With more entries, each NAME=FOLDER of a run or NAME=SYSTEM, and @CHOICE=VALUE as in `core.targets`."""
     more = []
@@ -188,7 +199,7 @@ def added(compare: Compare, entries: tuple[str, ...]) -> Compare:
         if not equals or not rest:
             raise ValueError(f"--add takes NAME=RUN, for example mine=runs/mine, got {text!r}")
         place, choices = target(rest)
-        where: dict[str, Any] = {"run": place} if Path(place).is_dir() else {"system": place}
+        where: dict[str, Any] = {"run": place} if has_networks(place) else {"system": place}
         more.append(Entry(name=name, choices=choices, **where))
     return dataclasses.replace(compare, entries=(*compare.entries, *more))
 

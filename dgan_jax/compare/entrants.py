@@ -17,9 +17,9 @@ from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.core.targets import Target
-from dgan_jax.train import log
-from dgan_jax.train.configs import fill, from_dict, to_dict
-from dgan_jax.train.loop import MACHINE, load, read_config
+from dgan_jax.train import log, weights
+from dgan_jax.train.configs import fill, to_dict
+from dgan_jax.train.loop import MACHINE, experiment_of, load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +36,18 @@ class Entrant:
     sample: int = 0
 
 
-def parameters(system: System, variables: dict[str, Any], y: Any) -> int:
-    """Numbers in the networks that `restore` reads: a critic is not counted. y: shapes of a measurement."""
+def players_read(system: System, variables: dict[str, Any], y: Any) -> set[str]:
+    """Those that `restore` reads: no critic is among them. y: shapes of a measurement."""
     read = Recorded(variables["params"])
     keys = indexed_keys(jax.random.key(0), np.arange(1))
     jax.eval_shape(lambda y: system.restore({**variables, "params": read}, y, keys), y)
-    return sum(np.size(leaf) for name in read.names for leaf in jax.tree.leaves(read.inner[name]))
+    return read.names
+
+
+def parameters(system: System, variables: dict[str, Any], y: Any) -> int:
+    """Numbers in the networks that `restore` reads. y: shapes of a measurement."""
+    read = players_read(system, variables, y)
+    return sum(np.size(leaf) for name in read for leaf in jax.tree.leaves(variables["params"][name]))
 
 
 class Recorded(Mapping[str, Any]):
@@ -82,19 +88,9 @@ def family(name: str) -> str:
     return registry.files()[name].split(".")[-2]
 
 
-def experiment_of(place: str) -> Experiment:
-    """The experiment of a run, without its weights."""
-    path = Path(place) / "config.json"
-    if not path.exists():
-        raise ValueError(f"{place} holds no run (no config.json); give the folder that dgan train wrote")
-    try:
-        return from_dict(read_config(path))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
-
-
 def by_run(target: Target, trial: Trial, label: str) -> Entrant:
-    """A training run, its newest checkpoint; a ValueError if it was trained for something else than the trial asks."""
+    """A training run, its newest checkpoint, or a weights file; a ValueError if it learnt something else than the trial
+    asks."""
     experiment, system, variables = load(target.place, task=trial.kind, choices=target.choices)
     if shapes(experiment.task, trial.data) != shapes(trial.task, trial.data):
         raise ValueError(
@@ -108,7 +104,12 @@ def by_run(target: Target, trial: Trial, label: str) -> Entrant:
     described = to_dict(experiment)
     about = {"system": name, "config": described["system"], "task": described["task"], "weights": digest(variables)}
     count = parameters(system, variables, measured(experiment.task, trial.data))
-    return Entrant(label, family(name), system, variables, about, count, training(Path(target.place), experiment))
+    return Entrant(label, family(name), system, variables, about, count, training_of(target.place))
+
+
+def has_networks(place: str) -> bool:
+    """Whether this is the folder of a run, or weights; else it is the name of a classical system."""
+    return Path(place).is_dir() or weights.find(place) is not None
 
 
 def cheap_fill(trial: Trial) -> Entrant:
@@ -130,6 +131,12 @@ def digest(variables: dict[str, Any]) -> str:
         hashed.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
         hashed.update(np.ascontiguousarray(leaf).tobytes())
     return hashed.hexdigest()
+
+
+def training_of(place: str | Path) -> dict[str, Any]:
+    """What the networks of a run or of a weights file cost."""
+    file = weights.find(place)
+    return training(Path(place), experiment_of(place)) if file is None else weights.experiment_in(file)[1]
 
 
 def training(folder: Path, experiment: Experiment) -> dict[str, Any]:

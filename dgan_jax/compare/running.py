@@ -55,7 +55,8 @@ def run(
     for entry in compare.entries:
         if entry.config:
             fit(entry, out, screen)
-    return [one(compare, trial, Store(out), weights, screen) for trial in compare.trials]
+    held = [trial for trial in compare.trials if not all(refusal(entry, trial) for entry in compare.entries)]
+    return [one(compare, trial, Store(out), weights, screen) for trial in held]
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train import parallel
+from dgan_jax.train import parallel, weights
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import from_dict, to_dict
 from dgan_jax.train.log import Log
@@ -199,31 +199,43 @@ def write_state(folder: Path, experiment: Experiment, state: TrainState) -> None
     checkpoints.close()
 
 
-def load(
-    folder: str | Path, *, step: int | None = None, task: str | None = None, choices: Mapping[str, Any] | None = None
-) -> tuple[Experiment, System, dict[str, Any]]:
-    """The experiment, system and restoring variables of a run; the newest checkpoint unless a step is given.
-
-    task: restore this single kind of what the run's mixture taught it. choices: other values of what the system lets
-    one choose when restoring.
-    """
-    folder = Path(folder)
-    path = folder / "config.json"
+def experiment_of(place: str | Path) -> Experiment:
+    """The experiment of a run or of a weights file, without its arrays."""
+    if (file := weights.find(place)) is not None:
+        return weights.experiment_in(file)[0]
+    path = Path(place) / "config.json"
     if not path.exists():
-        raise ValueError(f"{folder} holds no run (no config.json); give the folder that dgan train wrote")
+        raise ValueError(
+            f"{place} holds no run (no config.json); give the folder that dgan train wrote, a file of dgan export, or "
+            f"what comes with the package: {', '.join(weights.known())}"
+        )
     try:
-        experiment = from_dict(read_config(path))
+        return from_dict(read_config(path))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
+
+
+def load(
+    place: str | Path, *, step: int | None = None, task: str | None = None, choices: Mapping[str, Any] | None = None
+) -> tuple[Experiment, System, dict[str, Any]]:
+    """The experiment, system and restoring variables of a run or of a weights file.
+
+    step: of a run's checkpoint, the newest by default. task: restore this single kind of what a mixture taught.
+    choices: other values of what the system lets one choose when restoring.
+    """
+    experiment, path = experiment_of(place), Path(place)
     if task is not None:
-        experiment = dataclasses.replace(experiment, task=task_of(experiment, task, folder))
+        experiment = dataclasses.replace(experiment, task=task_of(experiment, task, path))
     experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
     system = built(experiment)
-    checkpoints = Checkpoints(folder / "checkpoints", keep=experiment.train.keep)
+    if (file := weights.find(place)) is not None:
+        like = state_like(experiment, system, experiment.train.steps)
+        return experiment, system, weights.read(file, like.variables())
+    checkpoints = Checkpoints(path / "checkpoints", keep=experiment.train.keep)
     try:
         step = checkpoints.newest() if step is None else step
         if step is None:
-            raise ValueError(f"{folder} has no checkpoint yet; train it first, or wait for the first one")
+            raise ValueError(f"{place} has no checkpoint yet; train it first, or wait for the first one")
         state = checkpoints.restore(step, state_like(experiment, system, step))
     finally:
         checkpoints.close()

@@ -1,0 +1,70 @@
+"""Trained networks as one file: what `dgan export` writes, and what comes with the package."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from dgan_jax.core.experiment import Experiment
+from dgan_jax.data.safetensors_file import read_weights, write_weights
+from dgan_jax.train.checkpoint import versions
+from dgan_jax.train.configs import from_dict, to_dict
+
+FOLDER = Path(__file__).parent.parent / "weights"
+"""Weights that come with the package, and beside each a page on how they were trained and how good they are."""
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def known() -> dict[str, Path]:
+    """Name -> file, of those that come with the package."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def find(place: str | Path) -> Path | None:
+    """The weights file that is meant: by its path, or by the name of one that comes with the package.
+
+    None where the place is something else, for example the folder of a run.
+    """
+    path = Path(place)
+    if path.suffix == ".safetensors":
+        return path
+    return None if path.exists() else known().get(str(place))
+
+
+def write(
+    path: str | Path, experiment: Experiment, variables: dict[str, Any], *, training: dict[str, Any], dtype: str
+) -> str:
+    """Networks and the experiment that they belong to; returns the SHA-256. dtype: of floating-point parameters."""
+    if dtype not in DTYPES:
+        raise ValueError(f"the type of weights is one of {', '.join(DTYPES)}, got {dtype!r}")
+    narrow = lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
+    params = jax.tree.map(lambda leaf: narrow(np.asarray(leaf)), variables)
+    config = {"experiment": to_dict(experiment), "training": training}
+    return write_weights(path, params, config=config, versions=versions())
+
+
+def experiment_in(path: Path) -> tuple[Experiment, dict[str, Any]]:
+    """What a weights file was trained on, and what that took."""
+    config = read_weights(path).config
+    try:
+        return from_dict(config["experiment"]), dict(config["training"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} holds no networks that dgan export wrote ({error})") from error
+
+
+def read(path: Path, like: dict[str, Any]) -> dict[str, Any]:
+    """Variables in the types of `like` (shapes by player); a ValueError if the file holds other arrays.
+
+    Players that the file leaves out, since nothing is restored with them, are left out here too.
+    """
+    held = read_weights(path).params
+    found: dict[str, Any] = {"params": {}, "model_state": {player: {} for player in like["params"]}}
+    for kind, players in held.items():
+        for player, tree in players.items():
+            wanted = like.get(kind, {}).get(player)
+            shapes = lambda tree: jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
+            if wanted is None or shapes(tree) != shapes(wanted):
+                raise ValueError(f"{path} holds other arrays for {player!r} than its config describes; fetch it again")
+            found[kind][player] = jax.tree.map(lambda leaf, as_: leaf.astype(as_.dtype), tree, wanted)
+    return found

@@ -1,0 +1,130 @@
+"""Trained networks in one file: exported, read, refused; and those that come with the package."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from dgan_jax import api, systems
+from dgan_jax.cli.main import main
+from dgan_jax.compare.entrants import has_networks, training_of
+from dgan_jax.core.experiment import Data, Experiment, Train
+from dgan_jax.systems.diffusion_gan import dgan
+from dgan_jax.tasks.mixture import Mixture
+from dgan_jax.train import loop, weights
+
+SMALL = Experiment(
+    system=dgan.Config(
+        steps=2, restore_steps=2, wavelet_levels=1, features=(8,), blocks=(1,), refiner_features=(8,),
+        refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8, estimate_share=0.5, refine_share=0.25,
+    ),
+    task=Mixture(kinds=("noise", "hole"), hole="box", fill="pull_push"),
+    data=Data(size=16, batch=4),
+    train=Train(steps=4),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run at its last step, with weights that are nowhere zero."""
+    out = tmp_path_factory.mktemp("weights") / "run"
+    system = loop.built(SMALL)
+    state = loop.enter(loop.fresh_state(SMALL, system), system, SMALL.train.steps)
+    leaves, tree = jax.tree.flatten(state.ema)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    moved = [x + 0.1 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
+    state = state.replace(ema=jax.tree.unflatten(tree, moved), step=np.int32(SMALL.train.steps))
+    loop.claim(out, SMALL)
+    loop.write_state(out, SMALL, jax.device_get(state))
+    return out
+
+
+@pytest.fixture(scope="module")
+def file(run):
+    path = run.parent / "small.safetensors"
+    assert main(["export", str(run), "-o", str(path)]) == 0
+    return path
+
+
+def test_a_file_restores_as_its_run_does(run, file, tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    restored = []
+    for place in (run, file):
+        out = tmp_path / place.name
+        argv = ["restore", "denoise", str(tmp_path / "a.png"), "--sigma", "20", "--run", str(place), "-o", str(out)]
+        assert main(argv) == 0
+        restored.append((out / "a.png").read_bytes())
+    assert restored[0] == restored[1]
+    assert restored[0] != (tmp_path / "a.png").read_bytes()
+
+
+def test_what_restores_is_in_the_file_and_no_critic(run, file):
+    experiment, _, variables = loop.load(file)
+    assert experiment == SMALL
+    assert variables["params"].keys() == {"generator", "refiner"}
+    whole = loop.load(run)[2]["params"]
+    for player, params in variables["params"].items():
+        jax.tree.map(np.testing.assert_array_equal, params, whole[player])
+    calm = loop.load(file, task="denoise", choices={"realism": 0.0})[0]
+    assert (calm.system.realism, type(calm.task).__name__) == (0.0, "Denoise")
+    assert training_of(file) == training_of(run)
+    assert has_networks(str(file))
+
+
+def test_half_the_bits_take_half_the_room(run, file, tmp_path):
+    half = tmp_path / "half.safetensors"
+    api.export(run, half, dtype="float16")
+    assert half.stat().st_size < 0.6 * file.stat().st_size
+    ours, theirs = (loop.load(path)[2]["params"] for path in (half, file))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match="one of float32, float16, bfloat16, got 'int8'"):
+        api.export(run, half, dtype="int8")
+
+
+def test_a_changed_file_is_refused(file, tmp_path, capsys):
+    broken, beside = tmp_path / file.name, tmp_path / f"{file.stem}.json"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    broken.write_bytes(data)
+    beside.write_bytes(file.with_suffix(".json").read_bytes())
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    argv = ["restore", "denoise", str(tmp_path / "a.png"), "--run", str(broken), "-o", str(tmp_path / "out")]
+    assert main(argv) == 2
+    assert "its SHA-256 differs" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_network_than_the_config_describes_is_refused(run, tmp_path):
+    variables = loop.load(run)[2]
+    wider = dataclasses.replace(SMALL, system=dataclasses.replace(SMALL.system, features=(16,)))
+    weights.write(tmp_path / "a.safetensors", wider, variables, training={}, dtype="float32")
+    with pytest.raises(ValueError, match="other arrays for 'generator' than its config describes"):
+        loop.load(tmp_path / "a.safetensors")
+
+
+def test_a_place_that_is_nothing_says_what_there_is(tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere holds no run .* comes with the package: .*dgan_photos"):
+        loop.load("nowhere")
+
+
+@pytest.mark.parametrize("name", list(weights.known()))
+def test_weights_that_come_with_the_package_are_whole_and_described(name):
+    path = weights.known()[name]
+    experiment, system, variables = loop.load(name)
+    assert systems.name_of(experiment.system)
+    assert set(system.players) >= variables["params"].keys()
+    page = path.with_suffix(".md").read_text()
+    assert json.loads(path.with_suffix(".json").read_text())["sha256"] in page
+    told = training_of(name)
+    assert told["steps"] == experiment.train.steps
+    assert told["hardware"]["cores"]
+
+
+def test_the_weights_that_restore_unasked_are_there():
+    assert api.DEFAULT in weights.known()
