@@ -211,14 +211,16 @@ def evaluate(
 def export(run: str | Path, file: str | Path, *, dtype: str = "float32") -> str:
     """The networks that a run restores with as one file NAME.safetensors, and a NAME.json beside it; the SHA-256.
 
+    run: a folder; what is chosen behind an @, as in "runs/mine@realism=0", becomes what the file restores with unasked.
     dtype: float32, or float16 or bfloat16 for half the size. Whatever takes a run takes such a file.
     """
-    experiment, system, variables = load(run)
+    place, choices = target(str(run))
+    experiment, system, variables = load(place, choices=choices)
     y = measured(experiment.task, experiment.data)
     # What is averaged is restored with, if not by this choice of steps then by another.
     needed = players_read(system, variables, y) | {name for name, player in system.players.items() if player.ema}
     kept = {kind: {name: tree for name, tree in variables[kind].items() if name in needed} for kind in variables}
-    return weights.write(file, experiment, kept, training=training_of(run), dtype=dtype)
+    return weights.write(file, experiment, kept, training=training_of(place), dtype=dtype)
 
 
 def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict[str, int]:

@@ -20,6 +20,16 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "dga
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    """Compiled programs are let go after each file: they take thousands of memory maps, of which Linux grants a process
+    65,530, and XLA:CPU crashes at the next program that it writes or reads."""
+    yield
+    import jax
+
+    jax.clear_caches()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         call = getattr(item, "callspec", None)

@@ -1,6 +1,5 @@
 """What every trained system must do. A config file that defines get_tiny() is picked up; no list is kept."""
 
-import contextlib
 import dataclasses
 import functools
 import importlib.util
@@ -11,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from dgan_jax import systems, tasks
 from dgan_jax.data.pipeline import to_unit
@@ -74,25 +72,7 @@ def ready(get_tiny, folder, devices=1):
 def trained(get_tiny, folder, devices):
     experiment = ready(get_tiny, folder, devices)
     out = folder / f"{get_tiny.__module__}_{devices}"
-    if devices == 1:
-        return experiment, out, loop.train(experiment, out)
-    with without_cached_programs():
-        return experiment, out, loop.train(experiment, out)
-
-
-@contextlib.contextmanager
-def without_cached_programs():
-    """XLA:CPU of jaxlib 0.10.2 crashes now and then while it writes or reads a cached program of two devices."""
-
-    def switch(on):
-        jax.config.update("jax_enable_compilation_cache", on)
-        compilation_cache.reset_cache()
-
-    switch(False)
-    try:
-        yield
-    finally:
-        switch(True)
+    return experiment, out, loop.train(experiment, out)
 
 
 def built(experiment):

@@ -37,8 +37,10 @@ def run(tmp_path_factory):
     keys = jax.random.split(jax.random.key(0), len(leaves))
     moved = [x + 0.1 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
     state = state.replace(ema=jax.tree.unflatten(tree, moved), step=np.int32(SMALL.train.steps))
-    loop.claim(out, SMALL)
-    loop.write_state(out, SMALL, jax.device_get(state))
+    (out.parent / "photos").mkdir()
+    here = dataclasses.replace(SMALL, data=dataclasses.replace(SMALL.data, name=str(out.parent / "photos")))
+    loop.claim(out, here)
+    loop.write_state(out, here, jax.device_get(state))
     return out
 
 
@@ -64,7 +66,7 @@ def test_a_file_restores_as_its_run_does(run, file, tmp_path):
 
 def test_what_restores_is_in_the_file_and_no_critic(run, file):
     experiment, _, variables = loop.load(file)
-    assert experiment == SMALL
+    assert (experiment.system, experiment.task) == (SMALL.system, SMALL.task)
     assert variables["params"].keys() == {"generator", "refiner"}
     whole = loop.load(run)[2]["params"]
     for player, params in variables["params"].items():
@@ -77,12 +79,16 @@ def test_what_restores_is_in_the_file_and_no_critic(run, file):
 
 def test_half_the_bits_take_half_the_room(run, file, tmp_path):
     half = tmp_path / "half.safetensors"
-    api.export(run, half, dtype="float16")
+    api.export(f"{run}@realism=0.5", half, dtype="float16")
+    assert loop.load(half)[0].system.realism == 0.5
     assert half.stat().st_size < 0.6 * file.stat().st_size
     ours, theirs = (loop.load(path)[2]["params"] for path in (half, file))
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+    text = half.with_suffix(".json").read_text()
+    assert json.loads(text)["config"]["experiment"]["data"]["name"] == "photos"
+    assert str(run.parent) not in text, "where the images lay is not told"
     with pytest.raises(ValueError, match="one of float32, float16, bfloat16, got 'int8'"):
         api.export(run, half, dtype="int8")
 

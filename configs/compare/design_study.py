@@ -52,7 +52,7 @@ def entries() -> list[Entry]:
 
 
 def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:
-    data = Data(name="bundled", size=128, batch=4)
+    data = Data(name="bundled", size=128, batch=4, validation=0.0)
     return Trial(name=name, task=task, data=data, split="test", limit=20, metrics=metrics)
 
 

@@ -12,7 +12,8 @@ class Options:
     its SHA-256 beside it. Whatever takes a run takes the file: dgan restore, evaluate, compare, sample."""
 
     run: tyro.conf.Positional[str]
-    """Folder of a training run."""
+    """Folder of a training run; what is chosen behind an @ becomes what the file restores with unasked:
+    runs/mine@realism=0."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])]
     """NAME.safetensors."""
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"

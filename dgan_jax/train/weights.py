@@ -1,5 +1,6 @@
 """Trained networks as one file: what `dgan export` writes, and what comes with the package."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ def write(
         raise ValueError(f"the type of weights is one of {', '.join(DTYPES)}, got {dtype!r}")
     narrow = lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
     params = jax.tree.map(lambda leaf: narrow(np.asarray(leaf)), variables)
-    config = {"experiment": to_dict(experiment), "training": training}
+    # Where the images lay is nobody's business, and means nothing elsewhere.
+    place = Path(experiment.data.name)
+    data = dataclasses.replace(experiment.data, name=place.name) if place.exists() else experiment.data
+    config = {"experiment": to_dict(dataclasses.replace(experiment, data=data)), "training": training}
     return write_weights(path, params, config=config, versions=versions())
 
 
