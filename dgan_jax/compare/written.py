@@ -27,7 +27,8 @@ def markdown_section(outcome: Outcome, pictures: Sequence[str]) -> str:
     """A trial: table, published figures, plots, protocol."""
     report = outcome.report
     parts = [f"## {outcome.trial.title}", report.title + ".", markdown_of(outcome)]
-    parts += [f"Took no part: {name} ({why})." for name, why in outcome.absent.items()]
+    absent = "; ".join(f"{name} ({why})" for name, why in outcome.absent.items())
+    parts += [f"Took no part: {absent}."] if absent else []
     same, other = beside.pairs(outcome)
     if outcome.trial.published is None:
         parts.append(beside.NONE)
