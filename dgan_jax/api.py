@@ -176,10 +176,11 @@ def evaluate(
     crop: str = "centre",
     samples: int = 1,
     fill: bool = False,
+    megapixels: float | None = None,
     keep: int = 8,
     each: Callable[[int], None] = lambda done: None,
 ) -> Report:
-    """Measure runs (folders) and classical systems (names) on the same images with the same damage.
+    """Measure runs (folders), weights and classical systems (names) on the same images with the same damage.
 
     A target may choose: "runs/mine@realism=0.5", "telea@radius=5". options: fields of the task, "scale=4". crop:
     "centre", "tiles" (all pieces of each image) or "none" (whole images). weights: the folder of the networks that some
@@ -192,7 +193,7 @@ def evaluate(
     places = {text: target(text) for text in targets}
     trial = trial_for(
         places, data=data, split=split, task=task, options=options, hole=hole, size=size, limit=limit, batch=batch,
-        metrics=metrics, seed=seed, crop=crop,
+        metrics=metrics, seed=seed, crop=crop, megapixels=megapixels,
     )  # fmt: skip
     judged = check_metrics(trial, weights)
     entrants = entrants_for(places, trial, samples=samples, fill=fill)

@@ -53,6 +53,16 @@ def test_a_data_source_leaves_out_what_is_above_its_limit(work):
         Data(megapixels=float("nan"))
 
 
+def test_an_evaluation_leaves_out_what_is_above_its_limit_unless_an_option_says_so(work):
+    (work / "photos").mkdir()
+    for i, side in enumerate((16, 16, 40)):
+        Image.effect_noise((side, side), 50).save(work / "photos" / f"{i}.png")
+    argv = ["evaluate", "nearest", "--data", "photos", "--size", "16", "-o", "out", "--megapixels"]
+    for limit, count in (("0.001", 2), ("0.01", 3)):
+        assert main([*argv, limit]) == 0
+        assert len((work / "out" / "images.csv").read_text().splitlines()) == 1 + count
+
+
 def test_enlarging_beyond_the_limit_is_refused(work):
     np.savez(work / "a.npz", image=np.zeros((2, 8, 8, 3), np.uint8))
     with pytest.raises(ValueError, match="would become 20000x20000, more than 100 megapixels"):

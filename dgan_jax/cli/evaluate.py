@@ -12,8 +12,8 @@ class Options:
     """Damage held-out images, restore them, and report figures with their intervals and their protocol."""
 
     targets: tyro.conf.Positional[tuple[str, ...]]
-    """Folders of training runs, or names of classical systems; all get the same images and the same damage. What a
-    system lets one choose follows an @: runs/mine@realism=0.5, telea@radius=5."""
+    """Folders of training runs, weights by file or name, or names of classical systems; all get the same images and the
+    same damage. What a system lets one choose follows an @: runs/mine@realism=0.5, telea@radius=5."""
     data: str | None = None
     """bundled, a folder, a .npz, .npy or .tar file, or tfds:NAME; default: the run's own."""
     split: str | None = None
@@ -40,6 +40,8 @@ class Options:
     """Restorations by each run, a row each."""
     fill: bool = False
     """Add a row for the cheap fill that the networks start from."""
+    megapixels: float | None = None
+    """Image files of more pixels are refused before they are decoded; raise it for files that you trust."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for metrics.json, images.csv, picture.png and contact.png (best, median and worst images)."""
 
@@ -55,7 +57,7 @@ def main(arguments: list[str]) -> int:
             options.targets, data=options.data, split=options.split, task=options.task, options=options.set_,
             hole=options.hole, size=options.size, limit=options.limit, batch=options.batch, metrics=options.metrics,
             weights=options.weights, seed=options.seed, crop=options.crop, samples=options.samples, fill=options.fill,
-            each=count,
+            megapixels=options.megapixels, each=count,
         )  # fmt: skip
     table(report.title, ["system", *report.metrics, "ms per image"], report.table(), left=1)
     console.print(f"* best, ≈ within noise of it; {NOISE}", style="dim")

@@ -36,6 +36,7 @@ def task_for(
 def trial_for(
     places: Mapping[str, Target], *, data: str | None, split: str | None, task: str | None, options: Sequence[str],
     hole: str | None, size: int | None, limit: int, batch: int, metrics: Sequence[str], seed: int, crop: str,
+    megapixels: float | None,
 ) -> Trial:  # fmt: skip
     """Images and damage: the first run's own, but for what is given."""
     run = next((chosen.place for chosen in places.values() if is_run(chosen)), None)
@@ -44,7 +45,10 @@ def trial_for(
     split = split or ("validation" if data is None else "test")
     # The share that a run sets aside is of its own data: of others, all are test images.
     share = 0.0 if data is not None and split == "test" else own.validation
-    images = dataclasses.replace(own, name=data or own.name, size=size or own.size, batch=batch, validation=share)
+    images = dataclasses.replace(
+        own, name=data or own.name, size=size or own.size, batch=batch, validation=share,
+        megapixels=own.megapixels if megapixels is None else megapixels,
+    )  # fmt: skip
     return Trial(
         task=task_for(experiment, run or "", task=task, options=options, hole=hole), data=images, split=split,
         crop=crop, limit=limit, metrics=tuple(metrics), seed=seed,
