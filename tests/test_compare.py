@@ -85,7 +85,7 @@ def test_the_report_has_every_row_in_every_form(compared):
     assert re.findall(r'<tr><td class="text" data-value="(.*?)">', body) == ["first_fill", "Telea"]
     shown = json.loads(re.search(r'<script type="application/json".*?>(.*?)</script>', page, re.S)[1])
     assert [list(one["versions"]) for one in shown] == [["original", "damaged", "first_fill", "Telea"]] * 2
-    assert all(uri.startswith("data:image/png;base64,") for one in shown for uri in one["versions"].values())
+    assert all(uri.startswith("data:image/webp;base64,") for one in shown for uri in one["versions"].values())
     assert not re.search(r"(src|href)=.?http", page), "the page needs no network"
     assert page.count("<img src") == 4, "two metrics, each over cost and image by image"
     assert "| first_fill | classical | 0 | 0 |" in text
