@@ -12,6 +12,7 @@ import numpy as np
 
 from dgan_jax import tasks
 from dgan_jax.core.parts import Example, Measurement, System, Task
+from dgan_jax.core.programs import make_room
 from dgan_jax.data.pipeline import to_bytes, to_unit
 
 Run = Callable[[Measurement, jax.Array], jax.Array]
@@ -141,6 +142,7 @@ def photograph(
     Pixels that are known exactly are returned bit for bit. Results larger than `tile` on a side are restored in
     overlapping windows; the measurement, with its cheap first estimate, is always made on the whole.
     """
+    make_room()
     arrays = {name: value for name, value in (("hole", hole), ("kernel", kernel)) if value is not None}
     check_given(task, arrays, levels or {})
     if hole is not None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.parts import Measurement, System
+from dgan_jax.core.programs import make_room
 from dgan_jax.evaluate.inputs import rows_of
 from dgan_jax.restore import padded, windows
 
@@ -102,6 +103,8 @@ class Runner:
             return jnp.asarray(self.system.restore(self.variables, jax.device_get(y), keys))
         shapes = tuple(sorted((name, value.shape) for name, value in y.items()))
         if shapes not in self.programs:
+            if make_room():
+                self.programs.clear()
             clock = time.perf_counter()
             compiled = jax.jit(self.system.restore).lower(self.variables, y, keys).compile()
             self.programs[shapes] = Program(compiled, *planned(compiled))
