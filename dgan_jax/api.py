@@ -124,7 +124,12 @@ def restoring(
     if run is not None and system is not None:
         raise ValueError("give either --run FOLDER or --system NAME, for example biharmonic, not both")
     if run is None and system is None:
-        run = DEFAULT
+        try:
+            return restoring(task, run=DEFAULT, tile=tile, choices=choices)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; or give --run or --system: without them the weights {DEFAULT} are taken"
+            ) from None
     if tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if run is not None:

@@ -132,5 +132,7 @@ def test_weights_that_come_with_the_package_are_whole_and_described(name):
     assert told["hardware"]["cores"]
 
 
-def test_the_weights_that_restore_unasked_are_there():
+def test_the_weights_that_restore_unasked_are_there_and_say_what_they_do_not_do():
     assert api.DEFAULT in weights.known()
+    with pytest.raises(ValueError, match=r"no task 'deblur'; choose from: .*superres.*; or give --run or --system"):
+        api.restoring("deblur")
