@@ -20,14 +20,12 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "dga
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def programs():
-    """Compiled programs are let go after each file: they take thousands of memory maps, of which Linux grants a process
-    65,530, and XLA:CPU crashes at the next program that it writes or reads."""
-    yield
-    import jax
+@pytest.fixture(autouse=True)
+def room():
+    """Compiled programs are let go in time: all tests of a worker together would need too many memory maps."""
+    from dgan_jax.core.programs import make_room
 
-    jax.clear_caches()
+    make_room()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
