@@ -45,8 +45,8 @@ def entries() -> list[Entry]:
     """Two rows of each variant, one training: the answer of least error, and a sample."""
     return [
         Entry(
-            name=f"{name}, {answer}", folder=name, config="dgan_photos", overrides={**SHORT, **overrides}, seconds=SECONDS,
-            choices={"realism": realism},
+            name=f"{name}, {answer}", folder=name, config="dgan_photos", overrides={**SHORT, **overrides},
+            seconds=SECONDS, choices={"realism": realism},
         )
         for name, overrides in VARIANTS.items()
         for answer, realism in (("least error", 0.0), ("sample", 1.0))
