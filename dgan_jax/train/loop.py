@@ -57,7 +57,8 @@ def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], Train
 
     def make(key: jax.Array) -> TrainState:
         y = jax.vmap(experiment.task.measure)(key[None], jax.tree.map(lambda x: x[None], example))
-        return initialise(key, system, y)
+        # A first stage may have no steps.
+        return enter(initialise(key, system, y), system, 0)
 
     return make
 
