@@ -123,18 +123,18 @@ def restoring(
     check_task(task)
     if run is not None and system is not None:
         raise ValueError("give either --run FOLDER or --system NAME, for example biharmonic, not both")
-    if run is None and system is None:
-        try:
-            return restoring(task, run=DEFAULT, tile=tile, choices=choices)
-        except ValueError as error:
-            raise ValueError(
-                f"{error}; or give --run or --system: without them the weights {DEFAULT} are taken"
-            ) from None
     if tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
-    if run is not None:
-        experiment, built, variables = load(run, task=task, choices=choices)
-        return Restorer(str(run), experiment.task, built, variables, experiment.data.channels, tile)
+    if system is None:
+        place = DEFAULT if run is None else run
+        try:
+            experiment, built, variables = load(place, task=task, choices=choices)
+        except ValueError as error:
+            if run is not None:
+                raise
+            hint = f"or give --run or --system: without them the weights {DEFAULT} are taken"
+            raise ValueError(f"{error}; {hint}") from error
+        return Restorer(str(place), experiment.task, built, variables, experiment.data.channels, tile)
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()

@@ -13,11 +13,6 @@ from dgan_jax.core.targets import Target
 from dgan_jax.train.loop import experiment_of, task_of
 
 
-def is_run(chosen: Target) -> bool:
-    """Whether it has networks: a run's folder, or weights."""
-    return has_networks(chosen.place)
-
-
 def task_for(
     experiment: Experiment | None, place: str, *, task: str | None, options: Sequence[str], hole: str | None
 ) -> Task:
@@ -39,7 +34,7 @@ def trial_for(
     megapixels: float | None,
 ) -> Trial:  # fmt: skip
     """Images and damage: the first run's own, but for what is given."""
-    run = next((chosen.place for chosen in places.values() if is_run(chosen)), None)
+    run = next((chosen.place for chosen in places.values() if has_networks(chosen.place)), None)
     experiment = None if run is None else experiment_of(run)
     own = Data() if experiment is None else experiment.data
     split = split or ("validation" if data is None else "test")
@@ -59,8 +54,8 @@ def entrants_for(places: Mapping[str, Target], trial: Trial, *, samples: int, fi
     """A row for each, of runs one for each sample; `fill` adds the cheap first estimate."""
     found: dict[str, Entrant] = {}
     for text, chosen in places.items():
-        label = Path(text).name if is_run(chosen) else text
+        label = Path(text).name if has_networks(chosen.place) else text
         label = text if label in found else label
-        found[label] = (by_run if is_run(chosen) else by_name)(chosen, trial, label)
+        found[label] = (by_run if has_networks(chosen.place) else by_name)(chosen, trial, label)
     entrants = [*found.values(), *([cheap_fill(trial)] if fill else [])]
     return [one for entrant in entrants for one in sampled(entrant, samples)]

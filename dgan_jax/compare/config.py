@@ -47,7 +47,7 @@ class Entry:
     """Restorations, a row each."""
 
     def __post_init__(self) -> None:
-        for name in (self.name, self.folder or self.name):
+        for name in (self.name, self.trained_as):
             if not NAME.fullmatch(name):
                 raise ValueError(f"the name of an entry is made of letters, digits and spaces, got {name!r}")
         given = [kind for kind in ("system", "run", "config") if getattr(self, kind)]
@@ -63,6 +63,11 @@ class Entry:
         if self.system:
             registry.find(self.system)
 
+    @property
+    def trained_as(self) -> str:
+        """The name of what is trained, which entries may share."""
+        return self.folder or self.name
+
     def experiment(self) -> Experiment:
         """The config with its overrides, checked."""
         found = configs.load(self.config)
@@ -77,7 +82,7 @@ class Entry:
 
     def place(self, out: Path) -> str:
         """Where what is restored with lies."""
-        return str(out / "runs" / (self.folder or self.name)) if self.config else self.run or self.system
+        return str(out / "runs" / self.trained_as) if self.config else self.run or self.system
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dgan_jax import systems as registry
 from dgan_jax.compare.trial import Trial, granularity
-from dgan_jax.core.experiment import Data, Experiment
+from dgan_jax.core.experiment import Data
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.core.targets import Target
@@ -134,20 +134,18 @@ def digest(variables: dict[str, Any]) -> str:
 
 
 def training_of(place: str | Path) -> dict[str, Any]:
-    """What the networks of a run or of a weights file cost."""
-    file = weights.find(place)
-    return training(Path(place), experiment_of(place)) if file is None else weights.experiment_in(file)[1]
-
-
-def training(folder: Path, experiment: Experiment) -> dict[str, Any]:
-    """What a run cost: steps, seconds in the loop (compilation and pauses apart), images, and the machine if known."""
+    """What the networks of a run or of a weights file cost: steps, seconds in the loop (compilation and pauses apart),
+    images, and the machine if known."""
+    if (file := weights.find(place)) is not None:
+        return weights.read(file).training
+    folder, batch = Path(place), experiment_of(place).data.batch
     rows = [row for row in log.read(folder / "log.jsonl") if "steps_per_second" in row]
     steps = [0, *(row["step"] for row in rows)]
     seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
     return {
         "steps": steps[-1] if rows else None,
         "seconds": seconds if rows else None,
-        "images": steps[-1] * experiment.data.batch if rows else None,
+        "images": steps[-1] * batch if rows else None,
         "hardware": machine_of(folder),
     }
 

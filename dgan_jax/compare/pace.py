@@ -20,9 +20,12 @@ def steps_within(experiment: Experiment, seconds: float, folder: Path, observe: 
     calls = experiment.train.steps_per_call
     probe = -(-PROBE // calls) * calls
     short = dataclasses.replace(experiment.train, steps=probe, log_every=calls, sample_every=0, checkpoint_every=probe)
-    train(dataclasses.replace(experiment, train=short), folder, observe=observe)
+    rows = log.read(folder / "log.jsonl")
+    if not rows or rows[-1]["step"] < probe:
+        train(dataclasses.replace(experiment, train=short), folder, observe=observe)
+        rows = log.read(folder / "log.jsonl")
     stages: dict[str, list[float]] = {}
-    for row in log.read(folder / "log.jsonl"):
+    for row in rows:
         if "steps_per_second" in row:
             stages.setdefault(row["stage"], []).append(1 / row["steps_per_second"])
     # The first call of a stage warms up.

@@ -78,15 +78,14 @@ def planned(entry: Entry, out: Path, screen: Screen) -> Entry:
     """An entry with a budget in seconds as one of so many steps, which its schedules then know of."""
     if not entry.seconds:
         return entry
-    name = entry.folder or entry.name
-    with told(screen, f"pace of  {name}") as observe:
-        steps = steps_within(entry.experiment(), entry.seconds, out / "pace" / name, observe)
+    with told(screen, f"pace of  {entry.trained_as}") as observe:
+        steps = steps_within(entry.experiment(), entry.seconds, out / "pace" / entry.trained_as, observe)
     return dataclasses.replace(entry, steps=steps, seconds=0.0)
 
 
 def fit(entry: Entry, out: Path, screen: Screen) -> None:
     """Train an entry to its last step, from wherever it stands."""
-    with told(screen, f"training {entry.folder or entry.name}") as observe:
+    with told(screen, f"training {entry.trained_as}") as observe:
         train(entry.experiment(), entry.place(out), observe=observe)
 
 

@@ -203,7 +203,7 @@ def write_state(folder: Path, experiment: Experiment, state: TrainState) -> None
 def experiment_of(place: str | Path) -> Experiment:
     """The experiment of a run or of a weights file, without its arrays."""
     if (file := weights.find(place)) is not None:
-        return weights.experiment_in(file)[0]
+        return weights.read(file).experiment
     path = Path(place) / "config.json"
     if not path.exists():
         raise ValueError(
@@ -224,14 +224,16 @@ def load(
     step: of a run's checkpoint, the newest by default. task: restore this single kind of what a mixture taught.
     choices: other values of what the system lets one choose when restoring.
     """
-    experiment, path = experiment_of(place), Path(place)
+    file, path = weights.find(place), Path(place)
+    trained = None if file is None else weights.read(file)
+    experiment = experiment_of(place) if trained is None else trained.experiment
     if task is not None:
         experiment = dataclasses.replace(experiment, task=task_of(experiment, task, path))
     experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
     system = built(experiment)
-    if (file := weights.find(place)) is not None:
+    if file is not None and trained is not None:
         like = state_like(experiment, system, experiment.train.steps)
-        return experiment, system, weights.read(file, like.variables())
+        return experiment, system, weights.fitted(file, trained.variables, like.variables())
     checkpoints = Checkpoints(path / "checkpoints", keep=experiment.train.keep)
     try:
         step = checkpoints.newest() if step is None else step

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -48,21 +48,28 @@ def write(
     return write_weights(path, params, config=config, versions=versions())
 
 
-def experiment_in(path: Path) -> tuple[Experiment, dict[str, Any]]:
-    """What a weights file was trained on, and what that took."""
-    config = read_weights(path).config
+class Trained(NamedTuple):
+    """What a weights file holds: the experiment, what its training took, and variables as they are stored."""
+
+    experiment: Experiment
+    training: dict[str, Any]
+    variables: dict[str, Any]
+
+
+def read(path: Path) -> Trained:
+    """A file of `write`; a ValueError if it is something else, or not the file of its SHA-256."""
+    held = read_weights(path)
     try:
-        return from_dict(config["experiment"]), dict(config["training"])
+        return Trained(from_dict(held.config["experiment"]), dict(held.config["training"]), held.params)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} holds no networks that dgan export wrote ({error})") from error
 
 
-def read(path: Path, like: dict[str, Any]) -> dict[str, Any]:
-    """Variables in the types of `like` (shapes by player); a ValueError if the file holds other arrays.
+def fitted(path: Path, held: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    """Variables in the types of `like` (shapes by player); a ValueError if those of the file at `path` are others.
 
     Players that the file leaves out, since nothing is restored with them, are left out here too.
     """
-    held = read_weights(path).params
     found: dict[str, Any] = {"params": {}, "model_state": {player: {} for player in like["params"]}}
     for kind, players in held.items():
         for player, tree in players.items():
