@@ -10,7 +10,7 @@ from PIL import Image
 
 from dgan_jax import api
 from dgan_jax.cli.main import main
-from dgan_jax.compare.entrants import parameters, training
+from dgan_jax.compare.entrants import parameters, training_of
 from dgan_jax.compare.trial import Trial, check_metrics, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import System
@@ -20,10 +20,12 @@ from dgan_jax.metrics import intervals, psnr
 from dgan_jax.metrics.sets import SETS
 from dgan_jax.metrics.table import named
 from dgan_jax.ops import resize
+from dgan_jax.systems.classical import wiener
 from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.tasks.inpaint import Inpaint
 from dgan_jax.tasks.superres import SuperResolution
+from dgan_jax.train.configs import to_dict
 
 ECHO = System(lambda variables, y, keys: y["image"])
 SIZES = ((40, 58), (67, 52), (90, 71))
@@ -267,6 +269,8 @@ def test_the_cost_of_a_training_is_read_from_its_log(tmp_path):
         {"step": 30, "steps_per_second": 5.0},
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = training(tmp_path, Experiment(system=None, task=None, data=Data(batch=4)))
-    assert told == {"steps": 30, "seconds": 10 / 2 + 20 / 5, "images": 120, "hardware": None}
-    assert training(tmp_path / "none", Experiment(system=None, task=None))["seconds"] is None
+    experiment = Experiment(system=wiener.Config(), task=Denoise(), data=Data(batch=4))
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(experiment)))
+    assert training_of(tmp_path) == {"steps": 30, "seconds": 10 / 2 + 20 / 5, "images": 120, "hardware": None}
+    (tmp_path / "log.jsonl").unlink()
+    assert training_of(tmp_path)["seconds"] is None
