@@ -175,7 +175,7 @@ code = main(sys.argv[1:])
 print("\\n", resident("VmHWM"), file=sys.__stdout__, flush=True)
 sys.exit(code)
 """
-"""Its last word is what it touched: what the system keeps for a child counts the process that it was forked from too."""
+"""Its last word is what it touched: what the system keeps for a child counts its parent too."""
 
 
 def explode(bomb: Bomb) -> Verdict:
