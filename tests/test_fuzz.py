@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 from fuzz import bombs, good
+from fuzz.comparisons import CONFIG
 from fuzz.entrances import ENTRANCES
 from fuzz.good import RESTORE
 from fuzz.judge import Case, judge
 from fuzz.runs import LOADED, USE
+from fuzz.stores import SHOW
 from hypothesis import HealthCheck, Phase, given, settings
 
 FEW, MOST = 6, 25
 """Inputs of an entrance that has to compute something, and of one that has not."""
-COSTLY = ("photographs", "masks", "folders", "configs", "overrides", "run configs")
+COSTLY = ("photographs", "masks", "folders", "configs", "overrides", "run configs", "comparisons", "datasets")
 DANGEROUS = (
     "PNG of 10 gigapixels", "profile that unfolds to a gigabyte", "npz that says 4 TiB", "tar with a header of 8 GiB"
 )  # fmt: skip
@@ -41,6 +43,12 @@ GOOD = {
     "tar": lambda: Case(("data", "show", "a.tar"), {"a.tar": next(iter(good.tars().values()))}),
     "config": lambda: Case(("train", "tiny.py", "--out", "file/run"), TINY, loads="cannot write to file/run"),
     "run": lambda: Case(USE, {}, base=good.run(), loads=LOADED),
+    "comparison": lambda: Case(
+        ("compare", "compare.py", "--out", "file/out"),
+        {**TINY, "compare.py": CONFIG.encode()},
+        loads="cannot write",
+    ),
+    "dataset": lambda: Case(SHOW, {}, base=good.dataset()),
     "log": lambda: Case(("doctor", "run"), {}, base=good.run()),
 }
 

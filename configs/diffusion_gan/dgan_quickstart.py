@@ -13,10 +13,11 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=dgan.Config(
-            steps=2, restore_steps=2, wavelet_levels=1, features=(32, 48, 64), blocks=(1, 1, 2), latent=16,
-            critic_features=8, estimate_share=0.7, learning_rate=4e-4, ema=0.995,
+            steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(32, 48, 64), estimator_blocks=(1, 1, 2),
+            features=(32, 48), blocks=(1, 1), latent=16,
+            critic_features=8, estimate_share=0.95, ema=0.995,
         ),
         task=Inpaint(hole="thin"),
-        data=Data(name="bundled", size=64, batch=16),
-        train=Train(steps=500, log_every=20, sample_every=0, checkpoint_every=100),
+        data=Data(name="bundled", size=64, batch=4),
+        train=Train(steps=3000, log_every=50, sample_every=0, checkpoint_every=500),
     )  # fmt: skip

@@ -186,6 +186,9 @@ def load(name: str) -> Compare:
         raise configs.failure(path, error) from error
     if not isinstance(compare, Compare):
         raise ValueError(f"get_compare() of {path} gives a {type(compare).__name__}, wanted a Compare")
+    for trial in compare.trials:
+        for part in (trial.data, trial.task):
+            configs.check(vars(part), type(part), f"{trial.title}: {type(part).__name__.lower()}")
     return compare
 
 

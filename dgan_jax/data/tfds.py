@@ -134,7 +134,10 @@ def open_tfds(
     channels = channels or (1 if shape[-1] == 1 else 3)
 
     def decode(i: int) -> tuple[np.ndarray, int]:
-        record = records[int(chosen[i])]
+        try:
+            record = records[int(chosen[i])]
+        except Exception as error:  # array_record and TFDS each have their own for damaged bytes
+            raise broken(reference, folder, error) from error
         image = record[feature]
         if isinstance(image, bytes):
             name = f"{what}[{chosen[i]}]"

@@ -19,18 +19,6 @@ def conv(features: int, size: int, dtype: jnp.dtype, name: str, *, scale: float 
     return nn.Conv(features, (size, size), dtype=dtype, kernel_init=init, name=name)
 
 
-class Scale(nn.Module):
-    """x [B, H, W, C] with a mean square of 1 over the channels of each pixel, times a learned gain (RMSNorm)."""
-
-    dtype: jnp.dtype = jnp.dtype(jnp.float32)
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        gain = self.param("gain", nn.initializers.ones, (x.shape[-1],))
-        wide = x.astype(jnp.float32)
-        return (wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), -1, keepdims=True) + 1e-6) * gain).astype(self.dtype)
-
-
 class SteeredBlock(nn.Module):
     """x [B, H, W, C] + what two convolutions make of it, scaled and shifted in between by `steer` [B, E]."""
 
@@ -39,11 +27,13 @@ class SteeredBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, steer: jax.Array) -> jax.Array:
         features = x.shape[-1]
-        h = conv(features, 3, self.dtype, "conv_in")(Scale(self.dtype, name="scale")(x))
-        film = nn.Dense(2 * features, kernel_init=nn.initializers.zeros, dtype=self.dtype, name="film")(steer)
+        h = conv(features, 3, self.dtype, "conv_in", scale=2.0)(x.astype(self.dtype))
+        # Strong from the start: each kind of damage has features of its own, which the others do not pull at.
+        strong = nn.initializers.variance_scaling(30.0, "fan_in", "normal")
+        film = nn.Dense(2 * features, kernel_init=strong, dtype=self.dtype, name="film")(steer)
         scale, shift = jnp.split(film[:, None, None, :], 2, axis=-1)
-        # A tenth: deep stacks start near the identity, and yet every weight has a gradient.
-        return x + conv(features, 3, self.dtype, "conv_out", scale=0.01)(nn.silu(h * (1 + scale) + shift))
+        # Less than one: deep stacks start near the identity. Much less learns several times more slowly.
+        return x + conv(features, 3, self.dtype, "conv_out", scale=0.1)(nn.relu(h * (1 + scale) + shift))
 
 
 class RestorationUNet(nn.Module):
@@ -81,7 +71,6 @@ class RestorationUNet(nn.Module):
             h = haar.idwt(conv(4 * self.features[level], 1, self.dtype, f"up_{level}")(h)) + kept[level]
             for i in range(self.blocks[level]):
                 h = block(self.dtype, name=f"up_{level}_{i}")(h, steer)
-        h = nn.silu(Scale(self.dtype, name="scale_out")(h))
         return conv(self.out_channels, 3, self.dtype, "out", scale=0.0)(h).astype(jnp.float32)
 
     def steering(self, t: jax.Array, z: jax.Array) -> jax.Array:

@@ -1,8 +1,13 @@
-"""Objectives of our two-stage restorer: least error, then diffusion against a critic, then a refiner against another.
+"""Objectives of our two-stage restorer: least error, then diffusion of what it leaves, then a refiner.
 
-The generator of `objectives/denoising_gan.py` is asked one question more: with t = T it sees no x_t, and gives the
-answer of least error. Blending this with a sample is the best way between little error and much realism (Freirich et
+An estimator learns the answer of least error, alone. What is then still missing of the truth is what cannot be known:
+a diffusion-GAN (`objectives/denoising_gan.py`) draws it, on top of the estimator, which is frozen by then. A sum of the
+answer of least error and a share of such a draw is the best way between little error and much realism (Freirich et
 al., arXiv 2107.02555).
+
+Critics judge places, not images, real and fake of one damaged image against each other, and are held flat on both by
+gradient penalties (Huang et al., "The GAN is dead; long live the GAN!", arXiv 2501.05441): with a few images a batch,
+one that judges images wins within minutes and teaches nothing more.
 """
 
 from collections.abc import Callable
@@ -12,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
-from dgan_jax.objectives.denoising_gan import Draws, Judge, Pair, Predict, draw_update, judged, named
+from dgan_jax.objectives.denoising_gan import Draws, Pair, draw_update, named
 from dgan_jax.process.gaussian import Tables, diffuse, posterior_sample
 
 Measure = Callable[[jax.Array, Example], Measurement]
@@ -20,10 +25,16 @@ Encode = Callable[[jax.Array, Measurement], jax.Array]
 """(image, y) -> code."""
 Errors = Callable[[jax.Array, jax.Array, Measurement], jax.Array]
 """(predicted code, true code, y) -> one number an image [B]."""
-Sample = Callable[[Any, Measurement, jax.Array], jax.Array]
-"""(params by player, y, keys [B]) -> code, by the whole chain."""
-Refine = Callable[[Any, jax.Array, Measurement, jax.Array, jax.Array], jax.Array]
-"""(refiner parameters, sample, y, code of least error, z) -> refined code."""
+Least = Callable[[Any, Measurement], jax.Array]
+"""(params by player, y) -> code of least error."""
+Predict = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement, jax.Array], jax.Array]
+"""(generator parameters, x_{t+1}, t, z, y, code of least error) -> x0, what that code leaves of the truth."""
+Judge = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement, jax.Array], jax.Array]
+"""(critic parameters, x_t, t, x_{t+1}, y, code of least error) -> logits [B, places]."""
+Sample = Callable[[Any, Measurement, jax.Array, jax.Array], jax.Array]
+"""(params by player, y, code of least error, keys [B]) -> x0, by the whole chain."""
+Refine = Callable[[Any, jax.Array, jax.Array, Measurement, jax.Array], jax.Array]
+"""(refiner parameters, x0, z, y, code of least error) -> refined x0."""
 
 
 def noise_pair(process: Tables, x0: jax.Array, draws: Draws) -> tuple[jax.Array, jax.Array]:
@@ -32,114 +43,121 @@ def noise_pair(process: Tables, x0: jax.Array, draws: Draws) -> tuple[jax.Array,
     return posterior_sample(process, x0, x_next, draws.t, draws.noise_posterior), x_next
 
 
-def least(predict: Predict, params: Any, steps: int, like: jax.Array, latent: int, y: Measurement) -> jax.Array:
-    """The code of least error: t = T, nothing seen, nothing drawn."""
-    batch = like.shape[0]
-    return predict(params, jnp.zeros_like(like), jnp.full(batch, steps), jnp.zeros((batch, latent)), y)
+def contested(
+    score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array, step: jax.Array, *, gamma: float,
+    every: int,
+) -> tuple[jax.Array, dict[str, jax.Array]]:  # fmt: skip
+    """The critic's relativistic loss, and R1 and R2 on every `every`-th step, as often as they are left out stronger.
+
+    arXiv 2501.05441, equations 2 to 5. score: x [B, H, W, C] -> logits [B, places]; gamma is per place.
+    """
+    gap = score(real) - score(fake)
+
+    def penalty() -> jax.Array:
+        steep = lambda x: jnp.sum(jnp.square(jax.grad(lambda x: score(x).sum())(x))) / gap.size
+        return 0.5 * gamma * every * (steep(real) + steep(fake))
+
+    flat = jax.lax.cond(step % every == 0, penalty, lambda: jnp.zeros(()))
+    loss = jnp.mean(jax.nn.softplus(-gap))
+    return loss + flat, {"loss": loss, "flat": flat, "gap": jnp.mean(gap)}
 
 
-def estimate(
-    *, predict: Predict, steps: int, measure: Measure, encode: Encode, latent: int, errors: Errors
-) -> Objective:
-    """The generator alone learns the answer of least error."""
+def fooled(score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array) -> jax.Array:
+    """The other side of `contested`: what the generator pays."""
+    return jnp.mean(jax.nn.softplus(jax.lax.stop_gradient(score(real)) - score(fake)))
+
+
+def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) -> Objective:
+    """The estimator alone learns the answer of least error."""
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
         return {"y": measure(key, example)}
 
-    def generator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
+    def estimator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context
         y = draws["y"]
-        x0 = encode(batch["image"], y)
-        loss = jnp.mean(errors(least(predict, params["generator"], steps, x0, latent, y), x0, y))
-        return loss, Report({"generator/error": loss})
+        loss = jnp.mean(errors(least(params, y), encode(batch["image"], y), y))
+        return loss, Report({"estimator/error": loss})
 
-    return Objective(draw, (Phase("generator", generator),))
+    return Objective(draw, (Phase("estimator", estimator),))
 
 
 def adversarial(
-    *, predict: Predict, judge: Judge, process: Tables, pair: Pair, measure: Measure, encode: Encode, latent: int,
-    errors: Errors, weight: float, reconstruction: float, share: float, r1_gamma: float, r1_every: int,
+    *, predict: Predict, least: Least, judge: Judge, process: Tables, pair: Pair, measure: Measure, encode: Encode,
+    latent: int, errors: Errors, weight: float, reconstruction: float, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
-    """Critic, then generator. A `share` of the generator's images go on learning the answer of least error; the others
-    are judged, `weight` times, and `reconstruction` times their error is added."""
+    """Critic, then generator, on what the estimator leaves, `weight` and `reconstruction` times their losses."""
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
-        keys = jax.random.split(key, 4)
+        keys = jax.random.split(key, 3)
         y = measure(keys[0], example)
         first = jax.tree.map(lambda value: value[None], y)
         shape = jax.eval_shape(lambda x: encode(x[None], first)[0], example["image"]).shape
         update = lambda k: draw_update(k, shape, steps=process.steps, latent=latent)
-        least = jax.random.bernoulli(keys[3], share)
-        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "least": least}
+        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2])}
+
+    def pairs(params: dict, batch: Example, y: Measurement, own: Draws) -> tuple[jax.Array, ...]:
+        """x_t real and fake, x_{t+1}, x0 predicted, the code of least error and the true one."""
+        best, truth = jax.lax.stop_gradient(least(params, y)), encode(batch["image"], y)
+        x_t, x_next = noise_pair(process, truth - best, own)
+        x0 = predict(params["generator"], x_next, own.t, own.latent, y, best)
+        return x_t, pair(process, x0, x_next, own.t, own.noise_step), x_next, x0, best, truth
 
     def critic(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         y, own = draws["y"], draws["critic"]
-        x_t, x_next = noise_pair(process, encode(batch["image"], y), own)
-        x0_hat = predict(params["generator"], x_next, own.t, own.latent, y)
-        fake = jax.lax.stop_gradient(pair(process, x0_hat, x_next, own.t, own.noise_step))
-        score = lambda x: judge(params["critic"], x, own.t, x_next, y)
-        loss, metrics = judged(score, x_t, fake, context.step, r1_gamma=r1_gamma, r1_every=r1_every)
+        real, fake, x_next, _, best, _ = jax.lax.stop_gradient(pairs(params, batch, y, own))
+        score = lambda x: judge(params["critic"], x, own.t, x_next, y, best)
+        loss, metrics = contested(score, real, fake, context.step, gamma=gamma, every=every)
         return loss, Report(named("critic", metrics))
 
     def generator(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context
-        y, own, least = draws["y"], draws["generator"], draws["least"].astype(jnp.float32)
-        x0 = encode(batch["image"], y)
-        _, x_next = noise_pair(process, x0, own)
-        plane = least[:, None, None, None]
-        t = jnp.where(draws["least"], process.steps, own.t)
-        x0_hat = predict(params["generator"], (1 - plane) * x_next, t, (1 - least)[:, None] * own.latent, y)
-        x_t = pair(process, x0_hat, x_next, own.t, own.noise_step)
-        fooled = jax.nn.softplus(-judge(params["critic"], x_t, own.t, x_next, y))
-        error = errors(x0_hat, x0, y)
-        # Divided by the share expected, not by that drawn: so a mean over devices is the mean over their images.
-        metrics = {"adversarial": jnp.mean(fooled * (1 - least)) / (1 - share)}
-        if share:
-            metrics["error"] = jnp.mean(error * least) / share
-        loss = jnp.mean(error * (least + reconstruction * (1 - least)) + weight * fooled * (1 - least))
-        return loss, Report(named("generator", metrics))
+        y, own = draws["y"], draws["generator"]
+        real, fake, x_next, x0, best, truth = pairs(params, batch, y, own)
+        paid = fooled(lambda x: judge(params["critic"], x, own.t, x_next, y, best), real, fake)
+        error = jnp.mean(errors(best + x0, truth, y))
+        metrics = {"adversarial": paid, "error": error}
+        return weight * paid + reconstruction * error, Report(named("generator", metrics))
 
     return Objective(draw, (Phase("critic", critic), Phase("generator", generator)))
 
 
 def refinement(
-    *, sample: Sample, least: Callable[[Any, Measurement], jax.Array], refine: Refine, judge: Judge, measure: Measure,
-    encode: Encode, latent: int, errors: Errors, weight: float, reconstruction: float, r1_gamma: float, r1_every: int,
+    *, sample: Sample, least: Least, refine: Refine, judge: Judge, measure: Measure, encode: Encode, latent: int,
+    errors: Errors, weight: float, reconstruction: float, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
     """The refiner's critic, then the refiner, on samples of a generator that this objective does not train.
 
-    The critic sees, beside what it judges, the code of least error: a function of the damaged image alone, so that it
-    cannot tell real from fake by comparing with the sample.
+    The critic sees, beside what it judges, the code of least error but not the sample, so that it cannot tell real from
+    fake by comparing with that.
     """
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
         keys = jax.random.split(key, 3)
         return {"y": measure(keys[0], example), "sample": keys[1], "latent": jax.random.normal(keys[2], (latent,))}
 
-    def drawn(params: dict, draws: dict) -> tuple[jax.Array, jax.Array]:
+    def played(params: dict, batch: Example, draws: dict) -> tuple[jax.Array, ...]:
+        """What is real and what is refined, the code of least error and the true one."""
         y = draws["y"]
-        return jax.lax.stop_gradient((sample(params, y, draws["sample"]), least(params, y)))
+        best, truth = jax.lax.stop_gradient(least(params, y)), encode(batch["image"], y)
+        x0 = jax.lax.stop_gradient(sample(params, y, best, draws["sample"]))
+        return truth - best, refine(params["refiner"], x0, draws["latent"], y, best), best, truth
+
+    def scored(params: dict, draws: dict, best: jax.Array) -> Callable[[jax.Array], jax.Array]:
+        none = jnp.zeros(best.shape[0], jnp.int32)
+        return lambda x: judge(params["second_critic"], x, none, jnp.zeros_like(x), draws["y"], best)
 
     def critic(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
-        y = draws["y"]
-        code, best = drawn(params, draws)
-        fake = jax.lax.stop_gradient(refine(params["refiner"], code, y, best, draws["latent"]))
-        none = jnp.zeros(code.shape[0], jnp.int32)
-        score = lambda x: judge(params["second_critic"], x, none, best, y)
-        loss, metrics = judged(
-            score, encode(batch["image"], y), fake, context.step, r1_gamma=r1_gamma, r1_every=r1_every
-        )
+        real, fake, best, _ = jax.lax.stop_gradient(played(params, batch, draws))
+        loss, metrics = contested(scored(params, draws, best), real, fake, context.step, gamma=gamma, every=every)
         return loss, Report(named("second_critic", metrics))
 
     def refiner(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context
-        y, x0 = draws["y"], encode(batch["image"], draws["y"])
-        code, best = drawn(params, draws)
-        refined = refine(params["refiner"], code, y, best, draws["latent"])
-        none = jnp.zeros(code.shape[0], jnp.int32)
-        fooled = jnp.mean(jax.nn.softplus(-judge(params["second_critic"], refined, none, best, y)))
-        error = jnp.mean(errors(refined, x0, y))
-        return weight * fooled + reconstruction * error, Report({"refiner/adversarial": fooled, "refiner/error": error})
+        real, fake, best, truth = played(params, batch, draws)
+        paid = fooled(scored(params, draws, best), real, fake)
+        error = jnp.mean(errors(best + fake, truth, draws["y"]))
+        return weight * paid + reconstruction * error, Report({"refiner/adversarial": paid, "refiner/error": error})
 
     return Objective(draw, (Phase("second_critic", critic), Phase("refiner", refiner)))
 

@@ -10,6 +10,7 @@ import numpy as np
 from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import denoise, filters, haze, jpeg, prefill, resize
+from dgan_jax.ops.seldom import only_if
 from dgan_jax.tasks import holes, levels
 from dgan_jax.tasks.denoise import Denoise, photons, white
 from dgan_jax.tasks.inpaint import FILLS, LEAST_CONTRAST, Inpaint
@@ -140,11 +141,17 @@ class Mixture:
         known = image * (1 - hole)
         values = {kind: levels.told(example, kind, 0.0) for kind in self.graded}
         strengths = [jnp.where(level > 0, self.strength(kind, level), 0.0) for kind, level in values.items()]
-        filled = FILLS[self.fill](known[None], hole[None])[0]
-        # A hole's fill is wrong by what varies around it; elsewhere by about as much in any picture.
-        contrast = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
+
+        def fill(given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            known, hole = given
+            # A hole's fill is wrong by what varies around it; elsewhere by about as much in any picture.
+            around = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
+            contrast = jnp.where(hole > 0, around, levels.COMMON_CONTRAST)
+            return FILLS[self.fill](known[None], hole[None])[0], contrast
+
+        whole = lambda given: (given[0], jnp.full_like(given[1], levels.COMMON_CONTRAST))
+        filled, contrast = only_if(jnp.any(hole > 0), fill, whole, (known, hole))
         start = filled if self.blind else self.undo(filled, values)
-        contrast = jnp.where(hole > 0, contrast, levels.COMMON_CONTRAST)
         strong = jnp.asarray(strengths, jnp.float32)
         return {
             "image": known, "hole": hole, "filled": filled, "start": start, "contrast": contrast, "levels": strong,
@@ -156,7 +163,8 @@ class Mixture:
         noise = [jnp.where(values[kind] > 0, of(values[kind]), 0.0) for kind, of in shakes.items() if kind in values]
         if noise:
             sigma = jnp.sqrt(sum(jnp.square(each) for each in noise)) / 127.5
-            image = jnp.where(sigma > 0, jnp.clip(denoise.dct_threshold(image, sigma), -1, 1), image)
+            cleaned = lambda given: jnp.clip(denoise.dct_threshold(*given), -1, 1)
+            image = only_if(sigma > 0, cleaned, lambda given: given[0], (image, sigma))
         if "low" in values and not any(side % self.low for side in image.shape[:2]):
             missing = resize.undo_enlarge(image, self.low) - resize.reduce(image, self.low)
             agreeing = image + resize.reduce_pseudo_inverse(missing, self.low)

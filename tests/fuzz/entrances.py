@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from . import arrays, orders, pictures, runs, stores
+from . import arrays, comparisons, orders, pictures, runs, stores
 from .judge import Case
 
 
@@ -25,6 +25,8 @@ ENTRANCES = {
     "configs": Entrance(orders.configs, 5),
     "overrides": Entrance(orders.overrides, 5),
     "commands": Entrance(orders.commands, 8),
+    "comparisons": Entrance(comparisons.comparisons, 8),
+    "datasets": Entrance(stores.datasets, 8),
     "run configs": Entrance(runs.run_configs, 5),
     "run files": Entrance(runs.run_files, 4),
     "checkpoints": Entrance(runs.run_checkpoints, 6),

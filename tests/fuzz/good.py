@@ -172,6 +172,18 @@ def weights() -> tuple[bytes, bytes]:
 
 
 @functools.cache
+def dataset() -> Path:
+    """A folder that holds `sets`, in which is a TFDS dataset `mine`, as dgan data prepare makes it."""
+    from dgan_jax.data.prepare import prepare
+
+    folder, photos = Path(tempfile.mkdtemp(prefix="fuzz_set")), Path(tempfile.mkdtemp(prefix="fuzz_photos"))
+    for i in range(6):
+        (photos / f"{i}.png").write_bytes(encoded(picture(i, 12, 12), "PNG"))
+    prepare(photos, "mine", folder / "sets", validation=0.3, workers=1)
+    return folder
+
+
+@functools.cache
 def run() -> Path:
     """A folder that holds `run`, as dgan train leaves it after some steps, and a photograph and mask to try it on."""
     from dgan_jax.train import configs, loop

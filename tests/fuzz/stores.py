@@ -1,4 +1,4 @@
-"""Files of weights: safetensors, and checkpoints of PyTorch."""
+"""Files of weights: safetensors, and checkpoints of PyTorch; prepared datasets."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dgan_jax.data.safetensors_file import read_weights
 
 from . import good
-from .damage import SPECIAL, WORDS, broken, hurt, plain, seldom
+from .damage import SPECIAL, WORDS, broken, edited, hurt, plain, seldom
 from .judge import Case
 
 
@@ -111,3 +111,22 @@ def torch_files(draw: Any) -> Case:
     special = {"net.pth": draw(st.sampled_from(SPECIAL))} if seldom(draw) else {}
     files = {"net.pth": data, "tiny.py": good.CONFIG.encode()}
     return Case(("convert", "net.pth", "--config", "tiny.py", "--out", "out"), files, special, never=True)
+
+
+SHOW = ("data", "show", "tfds:mine", "--data-dir", "sets")
+
+
+@st.composite
+def datasets(draw: Any) -> Case:
+    """A prepared TFDS dataset with a file that was changed, or is something else."""
+    folder = good.dataset()
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    name = draw(st.sampled_from(names))
+    if seldom(draw):
+        return Case(SHOW, {}, {name: draw(st.sampled_from(SPECIAL))}, base=folder)
+    data = (folder / name).read_bytes()
+    if name.endswith(".json") and draw(st.booleans()):
+        changed = json.dumps(draw(edited(json.loads(data)) | plain())).encode()
+    else:
+        changed = draw(broken(data))
+    return Case(SHOW, {name: changed}, base=folder)

@@ -1,10 +1,10 @@
 """Ours: a few-step diffusion-GAN on a cheap first estimate, and a GAN that refines it; one network for all damage.
 
-Stage 1 (diffusion leads). A conditional denoising diffusion-GAN (Xiao et al., arXiv 2112.07804), by default in wavelet
-space (Phung et al., arXiv 2211.16152), whose image is the residual over the task's cheap first estimate. What is
-exactly known is put back into every prediction; latents give different plausible results. Asked with t = T it sees
-nothing of the truth and gives the answer of least error, which it learns first. Stage 2 (the GAN steps in): a second
-generator corrects the sample, against a critic of its own.
+Stage 1 (diffusion leads). An estimator learns the answer of least error, as a residual over the task's cheap first
+estimate. A conditional denoising diffusion-GAN (Xiao et al., arXiv 2112.07804), by default in wavelet space (Phung et
+al., arXiv 2211.16152), then learns to draw what that answer leaves of the truth. What is exactly known is put back into
+every prediction; latents give different plausible results. Stage 2 (the GAN steps in): a second generator corrects the
+sample, against a critic of its own.
 
 What is wrong with the image, and how much, are inputs in one unit for all tasks (`Task.strengths`): trained on a
 mixture, the network restores every single kind, in 1, 2 or 4 steps. `realism` goes from the answer of least error (0)
@@ -98,10 +98,13 @@ class Config:
     """How the fake pair is made: posterior (a step back of the chain) or renoised (the prediction, diffused anew)."""
     residual: bool = True
     """Diffuse and predict the residual over the cheap first estimate; else the image itself, without seeing that."""
-    features: tuple[int, ...] = (48, 64, 96, 128)
-    """Width of each level of the generator."""
-    blocks: tuple[int, ...] = (2, 2, 3, 4)
+    estimator_features: tuple[int, ...] = (48, 64, 96)
+    """Width of each level of the estimator."""
+    estimator_blocks: tuple[int, ...] = (2, 2, 3)
     """Residual blocks of each level, down and (but for the last) up."""
+    features: tuple[int, ...] = (48, 64, 96)
+    """Of the generator."""
+    blocks: tuple[int, ...] = (2, 2, 3)
     refiner_features: tuple[int, ...] = (32, 64)
     refiner_blocks: tuple[int, ...] = (2, 2)
     latent: int = 32
@@ -109,14 +112,13 @@ class Config:
     critic_features: int = 16
     critic_embedding: int = 64
     adversarial: float = 1.0
-    """Weight of the critic's judgement against errors in decibels; 0 leaves it out."""
-    reconstruction: float = 0.1
-    """Weight of the error of what the critic judges, in the generator's loss."""
-    least_share: float = 0.25
-    """Part of the generator's images that go on learning the answer of least error beside the critic."""
-    r1_gamma: float = 0.05
-    r1_every: int = 15
-    """Lazy R1: on every n-th step, not multiplied by n."""
+    """Weight of the critic's judgement in the generator's loss; 0 leaves it out."""
+    reconstruction: float = 0.02
+    """Weight of errors in decibels in the generator's loss."""
+    gradient_penalty: float = 0.1
+    """Weight of R1 and R2: how flat the critic has to be on what is real and on what is fake."""
+    penalty_every: int = 4
+    """The penalties are taken on every n-th step, n times as strong."""
     estimate_share: float = 0.6
     """Part of the training spent on the answer of least error alone, before the critic is turned on."""
     refine_share: float = 0.0
@@ -124,9 +126,9 @@ class Config:
     joint: bool = False
     """Go on training the first stage during the second."""
     learning_rate: float = 1e-3
-    learning_rate_adversarial: float = 1e-4
-    """Of the generator once there is a critic, and of the refiner."""
-    learning_rate_critic: float = 2e-4
+    learning_rate_adversarial: float = 5e-4
+    """Of the generator and of the refiner."""
+    learning_rate_critic: float = 5e-4
     learning_rate_end: float = 1e-5
     """Each stage's rates fall to this along a cosine."""
     ema: float = 0.999
@@ -152,19 +154,19 @@ class Config:
                 "system.estimate_share and system.refine_share are parts of the training, together at most 1; got "
                 f"{self.estimate_share} and {self.refine_share}"
             )
-        for name in ("features", "refiner_features"):
+        for name in ("estimator_features", "features", "refiner_features"):
             depth, blocks = getattr(self, name), getattr(self, name.replace("features", "blocks"))
             if not depth or len(depth) != len(blocks) or min(*depth, *blocks) < 1:
                 raise ValueError(f"system.{name} and its blocks need a number for each level, got {depth} and {blocks}")
-        if not 0 <= self.least_share < 1:
-            raise ValueError(f"system.least_share must be in [0, 1), got {self.least_share}")
-        for name in ("steps", "wavelet_levels", "latent", "critic_features", "r1_every"):
+        for name in ("steps", "wavelet_levels", "latent", "critic_features", "penalty_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
 
 
 GAIN = 4.0
 """Residuals are a fraction of an image's range: this brings them to that of the noise."""
+TOLD, DRAWN = 8.0, 0.25
+"""What strengths of damage and latents are multiplied by: a network is to behave by the one, and vary by the other."""
 DARKEST = 1e-5
 """Added to a squared error before its logarithm: half a grey level squared, below which nothing is gained."""
 
@@ -187,18 +189,19 @@ def scale_of(y: Measurement) -> jax.Array:
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
-    """Players "generator", "critic" and, with a second stage, "refiner" and "second_critic"."""
+    """Players "estimator", "generator", "critic" and, with a second stage, "refiner" and "second_critic"."""
     space = lookup("space", config.space, SPACES)(config.wavelet_levels)
     channels, dtype = space.channels(spec.channels), jnp.dtype(config.dtype)
     made = lookup("process", config.process, CHAINS)
     process, chain = made(config.steps, config.steps).tables, made(config.steps, config.restore_steps)
     pair: Pair = lookup("pair", config.pair, PAIRS)
     net = lambda features, blocks: RestorationUNet(channels, features, blocks, dtype=dtype, remat=config.remat)
+    estimator = net(config.estimator_features, config.estimator_blocks)
     generator = net(config.features, config.blocks)
     refiner = net(config.refiner_features, config.refiner_blocks)
     critic = Critic(
         variant="small", features=config.critic_features, time_embedding=config.critic_embedding,
-        axis_name=spec.axis_name, dtype=dtype,
+        axis_name=spec.axis_name, dtype=dtype, local_head=True,
     )  # fmt: skip
     check_groups(spec.batch, critic.group)
 
@@ -208,85 +211,92 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     decode = lambda code, y: base(y) + space.decode(code) / gain
     condition = lambda y: space.encode(seen(base(y), y))
 
+    def strengths(y: Measurement) -> jax.Array:
+        return TOLD * levels.vector(task.strengths(y), y["image"].shape[0])
+
     def told(z: jax.Array, y: Measurement) -> jax.Array:
-        return jnp.concatenate([z, levels.vector(task.strengths(y), z.shape[0])], axis=-1)
+        return jnp.concatenate([DRAWN * z, strengths(y)], axis=-1)
 
-    def corrected(code: jax.Array, change: jax.Array, y: Measurement) -> jax.Array:
-        """code + change, the latter in units of what may be wrong, and what is known put back."""
-        image = decode(code, y) + (scale_of(y) if config.residual else 1.0) * space.decode(change)
-        return encode(task.project(image, y), y)
+    def known(code: jax.Array, y: Measurement) -> jax.Array:
+        """The code of the nearest image that agrees with what is exactly known."""
+        return encode(task.project(decode(code, y), y), y)
 
-    def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
-        change = cast(jax.Array, generator.apply({"params": params}, x, t, told(z, y), condition(y)))
-        return corrected(jnp.zeros_like(x), change, y)
+    def unit(change: jax.Array, y: Measurement) -> jax.Array:
+        """What a network says, in units of what may be wrong, as a code."""
+        return gain * space.encode(scale_of(y) * space.decode(change)) if config.residual else change
 
-    def refine(params: Any, code: jax.Array, y: Measurement, best: jax.Array, z: jax.Array) -> jax.Array:
-        given = jnp.concatenate([best, condition(y)], axis=-1)
-        none = jnp.zeros(code.shape[0], jnp.int32)
-        return corrected(code, cast(jax.Array, refiner.apply({"params": params}, code, none, told(z, y), given)), y)
-
-    def judge(params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement) -> jax.Array:
-        return cast(jax.Array, critic.apply({"params": params}, x_t, t, x_next, condition(y)))
+    def estimator_inputs(y: Measurement) -> tuple[jax.Array, ...]:
+        nothing, none = space.encode(y["image"])[..., :0], jnp.zeros(y["image"].shape[0], jnp.int32)
+        return nothing, none, strengths(y), condition(y)
 
     def least(params: Any, y: Measurement) -> jax.Array:
-        like = space.encode(y["image"])
-        return two_stage.least(predict, params["generator"], config.steps, like, config.latent, y)
+        change = cast(jax.Array, estimator.apply({"params": params["estimator"]}, *estimator_inputs(y)))
+        return known(unit(change, y), y)
 
-    def sample(params: Any, y: Measurement, keys: jax.Array) -> jax.Array:
-        shape = jax.eval_shape(space.encode, y["image"]).shape[1:]
-        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y)
-        return sample_from_keys(step, chain.tables, keys, shape, config.latent, spread=chain.spread)
+    def given(y: Measurement, best: jax.Array) -> jax.Array:
+        return jnp.concatenate([best, condition(y)], axis=-1)
+
+    def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
+        change = cast(jax.Array, generator.apply({"params": params}, x, t, told(z, y), given(y, best)))
+        return known(best + unit(change, y), y) - best
+
+    def refine(params: Any, x: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
+        none = jnp.zeros(x.shape[0], jnp.int32)
+        change = cast(jax.Array, refiner.apply({"params": params}, x, none, told(z, y), given(y, best)))
+        return known(best + x + unit(change, y), y) - best
+
+    def judge(
+        params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement, best: jax.Array
+    ) -> jax.Array:
+        return cast(tuple, critic.apply({"params": params}, x_t, t, x_next, given(y, best)))[1]
+
+    def sample(params: Any, y: Measurement, best: jax.Array, keys: jax.Array) -> jax.Array:
+        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y, best)
+        return sample_from_keys(step, chain.tables, keys, best.shape[1:], config.latent, spread=chain.spread)
 
     second = config.refine_share > 0
     refining = second and config.refine and config.realism > 0
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         params = variables["params"]
-        draw = lambda key: jax.random.normal(jax.random.fold_in(key, 1), (config.latent,))
-        if not config.realism:
-            code = least(params, y)
-        else:
-            code = sample(params, y, keys)
-            best = least(params, y) if config.realism < 1 or refining else code
+        code = least(params, y)
+        if config.realism:
+            draw = lambda key: jax.random.normal(jax.random.fold_in(key, 1), (config.latent,))
+            left = sample(params, y, code, keys)
             if refining:
-                code = refine(params["refiner"], code, y, best, jax.vmap(draw)(keys))
-            code = best + config.realism * (code - best)
+                left = refine(params["refiner"], left, jax.vmap(draw)(keys), y, code)
+            code = code + config.realism * left
         # Once more: a space and its inverse return what is known but for rounding.
         return jnp.clip(task.project(decode(code, y), y), -1, 1)
 
     errors = lambda code, truth, y: decibels(decode(code, y), decode(truth, y))
-    shared: Any = {"measure": task.measure, "encode": encode, "latent": config.latent, "errors": errors}
-    estimate = two_stage.estimate(predict=predict, steps=config.steps, **shared)
-    first = two_stage.adversarial(
-        predict=predict, judge=judge, process=process, pair=pair, weight=config.adversarial,
-        reconstruction=config.reconstruction, share=config.least_share, r1_gamma=config.r1_gamma,
-        r1_every=config.r1_every, **shared,
-    )  # fmt: skip
-    refinement = two_stage.refinement(
-        sample=sample, least=least, refine=refine, judge=judge, weight=config.adversarial,
-        reconstruction=config.reconstruction, r1_gamma=config.r1_gamma, r1_every=config.r1_every, **shared,
-    )  # fmt: skip
+    shared: Any = {"least": least, "measure": task.measure, "encode": encode, "errors": errors}
+    contest: Any = {
+        "judge": judge, "latent": config.latent, "weight": config.adversarial, "reconstruction": config.reconstruction,
+        "gamma": config.gradient_penalty, "every": config.penalty_every,
+    }  # fmt: skip
+    estimate = two_stage.estimate(**shared)
+    first = two_stage.adversarial(predict=predict, process=process, pair=pair, **shared, **contest)
+    refinement = two_stage.refinement(sample=sample, refine=refine, **shared, **contest)
 
     def inputs(y: Measurement) -> tuple[jax.Array, ...]:
         x, batch = space.encode(y["image"]), y["image"].shape[0]
-        return x, jnp.zeros(batch, jnp.int32), told(jnp.zeros((batch, config.latent)), y), condition(y)
-
-    def refiner_inputs(y: Measurement) -> tuple[jax.Array, ...]:
-        x, t, z, given = inputs(y)
-        return x, t, z, jnp.concatenate([x, given], axis=-1)
+        return x, jnp.zeros(batch, jnp.int32), told(jnp.zeros((batch, config.latent)), y), given(y, x)
 
     def critic_inputs(y: Measurement) -> tuple[jax.Array, ...]:
-        x, t, _, given = inputs(y)
-        return x, t, x, given
+        x, t, _, seen = inputs(y)
+        return x, t, x, seen
 
-    players = {"generator": Player(generator, inputs, config.ema), "critic": Player(critic, critic_inputs)}
+    players = {
+        "estimator": Player(estimator, estimator_inputs, config.ema),
+        "generator": Player(generator, inputs, config.ema),
+        "critic": Player(critic, critic_inputs),
+    }
     if second:
-        players |= {
-            "refiner": Player(refiner, refiner_inputs, config.ema),
-            "second_critic": Player(critic, critic_inputs),
-        }
-    multiple = space.factor * 2 ** (max(len(config.features), len(config.refiner_features) if second else 1) - 1)
-    calls = bool(config.realism) * config.restore_steps + refining + (config.realism < 1 or refining)
+        players |= {"refiner": Player(refiner, inputs, config.ema), "second_critic": Player(critic, critic_inputs)}
+    depths = [config.estimator_features, config.features, *([config.refiner_features] if second else [])]
+    multiple = space.factor * 2 ** (max(map(len, depths)) - 1)
+    calls = 1 + bool(config.realism) * (config.restore_steps + refining)
     return System(restore, players, training(config, spec, estimate, first, refinement), multiple=multiple, calls=calls)
 
 
@@ -308,7 +318,7 @@ def training(
     both = {"critic": config.learning_rate_critic, "generator": slow}
     second = {"second_critic": config.learning_rate_critic, "refiner": slow}
     made = [
-        stage("estimate", first, estimate, {"generator": config.learning_rate}, 0.9),
+        stage("estimate", first, estimate, {"estimator": config.learning_rate}, 0.9),
         stage("adversarial", spec.steps - first - last, adversarial, both),
         stage("refinement", last, refinement, second) if not config.joint
         else stage("joint", last, two_stage.together(adversarial, refinement), {**both, **second}),

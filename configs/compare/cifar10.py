@@ -1,0 +1,54 @@
+"""CIFAR-10 at a small scale: four diffusion-GANs that generate, one that fills holes, each with the same minutes.
+
+    dgan compare cifar10 --train-data TRAIN.npz --data "generate=TEST.npz" --data "thick holes=TEST.npz" -o out/
+
+Without files it trains and measures on tfds:cifar10, if that is prepared (see dgan data prepare). Networks are a small
+part of the published ones (`ddgan_cifar10` and its like), for two CPU cores: the rows compare with each other, with
+nothing published. Measured: docs/results/cifar10.md
+"""
+
+from typing import Any
+
+from dgan_jax.compare.config import Compare, Entry
+from dgan_jax.compare.trial import Trial
+from dgan_jax.core.experiment import Data
+from dgan_jax.tasks.generate import Generate
+from dgan_jax.tasks.inpaint import Inpaint
+
+SECONDS = 300.0
+CLASSICAL = ("nearest", "bilinear", "biharmonic", "coherent", "telea", "navier_stokes")
+
+SMALL: dict[str, Any] = {"data.batch": 32, "system.ema": 0.99, "train.epoch": 30}
+UNET: dict[str, Any] = {
+    **SMALL, "system.features": 24, "system.multipliers": (1, 2, 2), "system.latent_layers": 2,
+    "system.latent_embedding": 128, "system.critic_features": 16,
+}  # fmt: skip
+GENERATORS: dict[str, dict[str, Any]] = {
+    "ddgan": UNET,
+    "wavediff": UNET,
+    "lddgan": {
+        **UNET, "system.autoencoder_features": 32, "system.patch_features": 16, "system.autoencoder_share": 0.4,
+    },
+    "diffusion_gan_noise": UNET,
+}  # fmt: skip
+
+
+def get_compare() -> Compare:
+    data = Data(name="tfds:cifar10", size=32, batch=32, crop="none", validation=0.0)
+    trained = lambda name, overrides: Entry(name=name, config=f"{name}_cifar10", overrides=overrides, seconds=SECONDS)
+    return Compare(
+        title="CIFAR-10 at a small scale",
+        entries=(
+            *(trained(name, overrides) for name, overrides in GENERATORS.items()),
+            Entry(name="ddgan, holes", config="ddgan_cifar10_inpaint", seconds=SECONDS),
+            *(Entry(name=name, system=name) for name in CLASSICAL),
+        ),
+        trials=(
+            Trial(name="generate", task=Generate(), data=data, limit=1024, metrics=("swd_rgb",)),
+            Trial(
+                name="thick holes", task=Inpaint(hole="thick", fill="coherent"), data=data, limit=256,
+                metrics=("psnr_hole", "ssim_hole", "seam", "swd_rgb"),
+            ),
+        ),
+        shown=8,
+    )  # fmt: skip
