@@ -2,8 +2,8 @@
 
     dgan train dgan_photos --data.name FOLDER
 
-Measured here, with --system.refine-share 0.08 on 640 photographs, 81 minutes of one core of an AMD EPYC, 2026-11-27:
-the weights of that name, which come with the package, and the page beside them (dgan_jax/weights).
+Measured here on 640 photographs, one core of an AMD EPYC, 2026-11-27: the weights of that name, which come with the
+package, and the page beside them (dgan_jax/weights).
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train

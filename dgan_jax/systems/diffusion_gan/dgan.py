@@ -201,7 +201,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     refiner = net(config.refiner_features, config.refiner_blocks)
     critic = Critic(
         variant="small", features=config.critic_features, time_embedding=config.critic_embedding,
-        axis_name=spec.axis_name, dtype=dtype, local_head=True,
+        axis_name=spec.axis_name, dtype=dtype, places=True,
     )  # fmt: skip
     check_groups(spec.batch, critic.group)
 
@@ -248,7 +248,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def judge(
         params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement, best: jax.Array
     ) -> jax.Array:
-        return cast(tuple, critic.apply({"params": params}, x_t, t, x_next, given(y, best)))[1]
+        return cast(jax.Array, critic.apply({"params": params}, x_t, t, x_next, given(y, best)))
 
     def sample(params: Any, y: Measurement, best: jax.Array, keys: jax.Array) -> jax.Array:
         step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y, best)
