@@ -68,7 +68,7 @@ def test_a_file_restores_as_its_run_does(run, file, tmp_path):
 def test_what_restores_is_in_the_file_and_no_critic(run, file):
     experiment, _, variables = loop.load(file)
     assert (experiment.system, experiment.task) == (SMALL.system, SMALL.task)
-    assert variables["params"].keys() == {"generator", "refiner"}
+    assert variables["params"].keys() == {"estimator", "generator", "refiner"}
     whole = loop.load(run)[2]["params"]
     for player, params in variables["params"].items():
         jax.tree.map(np.testing.assert_array_equal, params, whole[player])
