@@ -1,7 +1,6 @@
 """What a comparison is made of: a file in configs/compare/ defines get_compare() -> Compare."""
 
 import dataclasses
-import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,27 +167,10 @@ def known() -> dict[str, Path]:
 
 def load(name: str) -> Compare:
     """A comparison by the name of its config, or by the path of a Python file."""
-    path = Path(name)
-    if path.suffix != ".py":
-        path = lookup("comparison", name, known())
-    elif not path.is_file():
-        raise ValueError(f"no config file {name}; known by name: {', '.join(known())}")
-    spec = importlib.util.spec_from_file_location(f"dgan_compare_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} cannot be read as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        if not callable(getattr(module, "get_compare", None)):
-            raise ValueError(f"{path} defines no get_compare(); see any file in {folder()}")
-        compare = module.get_compare()
-    except (Exception, SystemExit) as error:  # the file is a program of the user's
-        raise configs.failure(path, error) from error
-    if not isinstance(compare, Compare):
-        raise ValueError(f"get_compare() of {path} gives a {type(compare).__name__}, wanted a Compare")
+    compare = configs.given(name, "comparison", known(), "get_compare", Compare)
     for trial in compare.trials:
-        for part in (trial.data, trial.task):
-            configs.check(vars(part), type(part), f"{trial.title}: {type(part).__name__.lower()}")
+        configs.examine(trial.data, f"data of {trial.title}", name)
+        configs.examine(trial.task, f"task of {trial.title}", name)
     return compare
 
 

@@ -8,6 +8,8 @@ al., arXiv 2107.02555).
 Critics judge places, not images, real and fake of one damaged image against each other, and are held flat on both by
 gradient penalties (Huang et al., "The GAN is dead; long live the GAN!", arXiv 2501.05441): with a few images a batch,
 one that judges images wins within minutes and teaches nothing more.
+
+No loss stops a gradient: a phase is differentiated for its own player alone.
 """
 
 from collections.abc import Callable
@@ -64,7 +66,7 @@ def contested(
 
 def fooled(score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array) -> jax.Array:
     """The other side of `contested`: what the generator pays."""
-    return jnp.mean(jax.nn.softplus(jax.lax.stop_gradient(score(real)) - score(fake)))
+    return jnp.mean(jax.nn.softplus(score(real) - score(fake)))
 
 
 def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) -> Objective:
@@ -98,14 +100,14 @@ def adversarial(
 
     def pairs(params: dict, batch: Example, y: Measurement, own: Draws) -> tuple[jax.Array, ...]:
         """x_t real and fake, x_{t+1}, x0 predicted, the code of least error and the true one."""
-        best, truth = jax.lax.stop_gradient(least(params, y)), encode(batch["image"], y)
+        best, truth = least(params, y), encode(batch["image"], y)
         x_t, x_next = noise_pair(process, truth - best, own)
         x0 = predict(params["generator"], x_next, own.t, own.latent, y, best)
         return x_t, pair(process, x0, x_next, own.t, own.noise_step), x_next, x0, best, truth
 
     def critic(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         y, own = draws["y"], draws["critic"]
-        real, fake, x_next, _, best, _ = jax.lax.stop_gradient(pairs(params, batch, y, own))
+        real, fake, x_next, _, best, _ = pairs(params, batch, y, own)
         score = lambda x: judge(params["critic"], x, own.t, x_next, y, best)
         loss, metrics = contested(score, real, fake, context.step, gamma=gamma, every=every)
         return loss, Report(named("critic", metrics))
@@ -139,8 +141,8 @@ def refinement(
     def played(params: dict, batch: Example, draws: dict) -> tuple[jax.Array, ...]:
         """What is real and what is refined, the code of least error and the true one."""
         y = draws["y"]
-        best, truth = jax.lax.stop_gradient(least(params, y)), encode(batch["image"], y)
-        x0 = jax.lax.stop_gradient(sample(params, y, best, draws["sample"]))
+        best, truth = least(params, y), encode(batch["image"], y)
+        x0 = sample(params, y, best, draws["sample"])
         return truth - best, refine(params["refiner"], x0, draws["latent"], y, best), best, truth
 
     def scored(params: dict, draws: dict, best: jax.Array) -> Callable[[jax.Array], jax.Array]:
@@ -148,7 +150,7 @@ def refinement(
         return lambda x: judge(params["second_critic"], x, none, jnp.zeros_like(x), draws["y"], best)
 
     def critic(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
-        real, fake, best, _ = jax.lax.stop_gradient(played(params, batch, draws))
+        real, fake, best, _ = played(params, batch, draws)
         loss, metrics = contested(scored(params, draws, best), real, fake, context.step, gamma=gamma, every=every)
         return loss, Report(named("second_critic", metrics))
 

@@ -6,12 +6,15 @@ import sys
 import traceback
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.core.names import lookup, unknown
+
+T = TypeVar("T")
 
 
 def folder() -> Path:
@@ -28,31 +31,42 @@ def known() -> dict[str, Path]:
 
 def load(name: str) -> Experiment:
     """The experiment of a config, named as in `dgan train ddgan_cifar10` or by the path of a Python file."""
+    experiment = given(name, "config", known(), "get_config", Experiment)
+    for part in dataclasses.fields(experiment):
+        examine(getattr(experiment, part.name), part.name, name)
+    return experiment
+
+
+def given(name: str, what: str, known: Mapping[str, Path], function: str, wanted: type[T]) -> T:
+    """What `function` of a Python file gives, which is one of the `known` ones or lies at a path."""
     path = Path(name)
     if path.suffix != ".py":
-        path = lookup("config", name, known())
+        path = lookup(what, name, known)
     elif not path.is_file():
-        raise ValueError(f"no config file {name}; known by name: {', '.join(known())}")
-    spec = importlib.util.spec_from_file_location(f"dgan_config_{path.stem}", path)
+        raise ValueError(f"no config file {name}; known by name: {', '.join(known)}")
+    spec = importlib.util.spec_from_file_location(f"dgan_{what}_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-        if not callable(getattr(module, "get_config", None)):
-            raise ValueError(f"{path} defines no get_config(); see any file in {folder()}")
-        experiment = module.get_config()
+        if not callable(getattr(module, function, None)):
+            raise ValueError(f"{path} defines no {function}(); see any file in {next(iter(known.values())).parent}")
+        found = getattr(module, function)()
     except (Exception, SystemExit) as error:  # the file is a program of the user's
         raise failure(path, error) from error
-    if not isinstance(experiment, Experiment):
-        raise ValueError(f"get_config() of {path} gives a {type(experiment).__name__}, wanted an Experiment")
-    for part in dataclasses.fields(experiment):
-        own = getattr(experiment, part.name)
-        if not dataclasses.is_dataclass(own) or isinstance(own, type):
-            raise ValueError(f"{part.name} of {path} is a {type(own).__name__}, wanted a Config, a task, Data or Train")
-        check({field.name: getattr(own, field.name) for field in dataclasses.fields(own)}, type(own), part.name)
-    return experiment
+    if not isinstance(found, wanted):
+        article = "an" if wanted.__name__[0] in "AEIOU" else "a"
+        raise ValueError(f"{function}() of {path} gives a {type(found).__name__}, wanted {article} {wanted.__name__}")
+    return found
+
+
+def examine(part: Any, where: str, file: str) -> None:
+    """A ValueError unless this part of a config file is a dataclass whose fields are of the kinds that it says."""
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        raise ValueError(f"{where} of {file} is a {type(part).__name__}, wanted a Config, a task, Data or Train")
+    check({field.name: getattr(part, field.name) for field in dataclasses.fields(part)}, type(part), where)
 
 
 def failure(path: Path, error: BaseException) -> ValueError:

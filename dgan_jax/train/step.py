@@ -76,9 +76,10 @@ def train_step(
         metrics |= {**report.metrics, f"{player}/gradient": optax.tree.norm(grads)}
 
     averages = dict(state.ema)
-    for name in [name for name in averages if name in optimizers]:  # the others do not move
-        averages[name] = average(ema[name], state.step, params[name], state.ema[name])
-        metrics[f"{name}/ema_distance"] = distance(params[name], averages[name])
+    for name, old in state.ema.items():
+        if name in optimizers:  # the others do not move
+            averages[name] = average(ema[name], state.step, params[name], old)
+            metrics[f"{name}/ema_distance"] = distance(params[name], averages[name])
     sound = jnp.all(jnp.isfinite(jnp.stack([jnp.asarray(value, jnp.float32) for value in metrics.values()])))
     old = (state.params, state.ema, state.opt_state, state.model_state, state.memory)
     new = (params, averages, opt_state, model_state, memory)

@@ -217,13 +217,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def told(z: jax.Array, y: Measurement) -> jax.Array:
         return jnp.concatenate([DRAWN * z, strengths(y)], axis=-1)
 
-    def known(code: jax.Array, y: Measurement) -> jax.Array:
-        """The code of the nearest image that agrees with what is exactly known."""
-        return encode(task.project(decode(code, y), y), y)
-
-    def unit(change: jax.Array, y: Measurement) -> jax.Array:
-        """What a network says, in units of what may be wrong, as a code."""
-        return gain * space.encode(scale_of(y) * space.decode(change)) if config.residual else change
+    def corrected(code: jax.Array, change: jax.Array, y: Measurement) -> jax.Array:
+        """code + change, the latter in units of what may be wrong, and what is known put back."""
+        image = decode(code, y) + (scale_of(y) if config.residual else 1.0) * space.decode(change)
+        return encode(task.project(image, y), y)
 
     def estimator_inputs(y: Measurement) -> tuple[jax.Array, ...]:
         nothing, none = space.encode(y["image"])[..., :0], jnp.zeros(y["image"].shape[0], jnp.int32)
@@ -231,19 +228,19 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def least(params: Any, y: Measurement) -> jax.Array:
         change = cast(jax.Array, estimator.apply({"params": params["estimator"]}, *estimator_inputs(y)))
-        return known(unit(change, y), y)
+        return corrected(jnp.zeros_like(change), change, y)
 
     def given(y: Measurement, best: jax.Array) -> jax.Array:
         return jnp.concatenate([best, condition(y)], axis=-1)
 
     def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
         change = cast(jax.Array, generator.apply({"params": params}, x, t, told(z, y), given(y, best)))
-        return known(best + unit(change, y), y) - best
+        return corrected(best, change, y) - best
 
     def refine(params: Any, x: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
         none = jnp.zeros(x.shape[0], jnp.int32)
         change = cast(jax.Array, refiner.apply({"params": params}, x, none, told(z, y), given(y, best)))
-        return known(best + x + unit(change, y), y) - best
+        return corrected(best + x, change, y) - best
 
     def judge(
         params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement, best: jax.Array
