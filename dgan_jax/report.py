@@ -18,7 +18,7 @@ from dgan_jax.evaluate import Result
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.intervals import Figure
 from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import Metric
+from dgan_jax.metrics.table import AnyMetric
 
 BEST, NEAR = "best", "near"
 MARKS = {BEST: "*", NEAR: "≈", "": " "}
@@ -59,12 +59,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def standing(metric: Metric | SetMetric, name: str, results: Mapping[str, Result]) -> dict[str, str]:
+def standing(metric: AnyMetric, name: str, results: Mapping[str, Result]) -> dict[str, str]:
     """Of each system by one metric: best, near (within noise of the best), or nothing. A system alone is nothing."""
     values = {system: result.summary[name].value for system, result in results.items()}
     known = {system: value for system, value in values.items() if not math.isnan(value)}
     marks = dict.fromkeys(results, "")
-    if len(results) < 2 or not known:
+    if len(results) < 2 or not known or metric.higher_is_better is None:
         return marks
     first = (max if metric.higher_is_better else min)(known, key=lambda system: known[system])
     for system, result in results.items():
@@ -89,7 +89,7 @@ class Report:
 
     title: str
     results: dict[str, Result]
-    metrics: Mapping[str, Metric | SetMetric]
+    metrics: Mapping[str, AnyMetric]
     protocol: dict[str, Any]  # data, split, size, seed, task, versions, machine
     columns: dict[str, Images]  # what every system was given
     about: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by system: family, parameters, ...
@@ -135,7 +135,7 @@ class Report:
         """A row per system and image."""
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
-        single = [name for name, metric in self.metrics.items() if isinstance(metric, Metric)]
+        single = [name for name, metric in self.metrics.items() if not isinstance(metric, SetMetric)]
         writer.writerow(["system", "image", "name", *single])
         for system, result in self.results.items():
             for i, index in enumerate(result.index):
@@ -190,6 +190,8 @@ class Report:
         """In plain words, metric by metric, where `ours` wins and where it loses; on how many images, too."""
         said = []
         for metric, about in self.metrics.items():
+            if about.higher_is_better is None:
+                continue
             name = self.best(others, metric)
             sign = 1 if about.higher_is_better else -1
             gain = sign * (self.results[ours].means()[metric] - self.results[name].means()[metric])

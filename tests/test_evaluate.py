@@ -159,6 +159,21 @@ def test_the_size_of_batches_changes_no_figure_and_a_short_batch_needs_no_progra
     assert len(runner.programs) == 1
 
 
+def test_diversity_is_the_difference_of_samples_and_nothing_for_a_system_that_draws_none():
+    def restore(variables, y, keys):
+        return 0.5 * y["image"] + 0.25 * jax.vmap(lambda key: jax.random.rademacher(key, ()))(keys)[:, None, None, None]
+
+    inputs, chosen = Inputs(SuperResolution(scale=2), equal_images(count=64)(32)), named(["diversity", "psnr_rgb"])
+    found = evaluate(System(restore, players={"net": None}), {}, inputs, metrics=chosen, contact=True)
+    # Two of five signs differ in 0, 4 or 6 of ten pairs; a pair that does differs by a quarter of the range.
+    assert set(np.round(found.figures["diversity"])) == {0.0, 10.0, 15.0}
+    np.testing.assert_allclose(found.summary["diversity"].value, 12.5, atol=1.5)
+    assert [extreme.rank for extreme in found.extremes] == ["best", "median", "worst"]
+    still = evaluate(System(restore), {}, inputs, metrics=chosen)
+    assert still.summary["diversity"].value == 0
+    assert still.summary["psnr_rgb"] == found.summary["psnr_rgb"]
+
+
 def test_features_of_the_originals_are_computed_for_the_first_system_only():
     inputs, originals = Inputs(SuperResolution(scale=2), equal_images(side=32)(2)), []
     chosen = named(["swd_rgb", "psnr_rgb"])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from dgan_jax.compare.running import Outcome
-from dgan_jax.metrics.table import Metric
+from dgan_jax.metrics.sets import SetMetric
 
 COLOURS = ("#1f77b4", "#d95f02", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D")
@@ -28,7 +28,8 @@ def png(figure: Figure) -> bytes:
 def label(outcome: Outcome, metric: str) -> str:
     about = outcome.report.metrics[metric]
     unit = f" ({about.unit})" if about.unit else ""
-    return f"{metric}{unit}, {'higher' if about.higher_is_better else 'lower'} is better"
+    better = {True: ", higher is better", False: ", lower is better", None: ""}
+    return f"{metric}{unit}{better[about.higher_is_better]}"
 
 
 def against_cost(outcome: Outcome, metric: str) -> bytes:
@@ -78,6 +79,6 @@ def plots(outcome: Outcome) -> dict[str, bytes]:
     found = {}
     for metric, about in outcome.report.metrics.items():
         found[f"{metric}-cost"] = against_cost(outcome, metric)
-        if isinstance(about, Metric):
+        if not isinstance(about, SetMetric):
             found[f"{metric}-images"] = per_image(outcome, metric)
     return found

@@ -9,14 +9,13 @@ from dgan_jax.compare.entrants import Entrant
 from dgan_jax.compare.trial import Trial
 from dgan_jax.data.pictures import damaged
 from dgan_jax.evaluate import Inputs, Result
-from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import Metric
+from dgan_jax.metrics.table import AnyMetric
 from dgan_jax.report import Images, Report
 
 
 def reported(
     trial: Trial, entrants: Sequence[Entrant], results: dict[str, Result],
-    metrics: Mapping[str, Metric | SetMetric], inputs: Inputs, *, keep: int,
+    metrics: Mapping[str, AnyMetric], inputs: Inputs, *, keep: int,
 ) -> Report:  # fmt: skip
     """The report of one trial."""
     about = {entrant.name: facts(entrant) for entrant in entrants}

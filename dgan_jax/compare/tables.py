@@ -77,8 +77,9 @@ def rows(outcome: Outcome) -> list[Row]:
 
 def columns(outcome: Outcome) -> list[str]:
     """With arrows that say which way is better."""
-    arrow = lambda name: "↑" if outcome.report.metrics[name].higher_is_better else "↓"
-    return ["system", *COSTS, *(f"{name} {arrow(name)}" for name in outcome.report.metrics)]
+    arrow = {True: " ↑", False: " ↓", None: ""}
+    found = (f"{name}{arrow[metric.higher_is_better]}" for name, metric in outcome.report.metrics.items())
+    return ["system", *COSTS, *found]
 
 
 def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

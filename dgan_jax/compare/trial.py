@@ -20,8 +20,7 @@ from dgan_jax.data.pipeline import evaluation
 from dgan_jax.data.store import Source
 from dgan_jax.data.tiles import tiles
 from dgan_jax.evaluate import metrics_for
-from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import Metric, named
+from dgan_jax.metrics.table import AnyMetric, Metric, named
 from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import fill
 
@@ -156,7 +155,7 @@ def parsed(text: str, kind: Any) -> Any:
     return parts * 2 if len(parts) == 1 and inner == (float, float) else parts
 
 
-def check_metrics(trial: Trial, weights: str | Path | None = None) -> dict[str, Metric | SetMetric]:
+def check_metrics(trial: Trial, weights: str | Path | None = None) -> dict[str, AnyMetric]:
     """The metrics of a trial. A ValueError for those that are unknown, whose weights are missing, or that compare with
     an original where there is none."""
     found = named(trial.judged_by, weights)

@@ -1,5 +1,6 @@
 """Grids of images with captions, for people to look at."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def colour(image: np.ndarray, side: int) -> Image.Image:
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 
+def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Lines no wider than so many pixels, broken at spaces and after underscores; a longer word is a line by itself."""
+    lines = [""]
+    for word in re.findall(r"[^ _]+_?|_| +", text):
+        if lines[-1] and font.getlength((lines[-1] + word).rstrip()) > width:
+            lines.append("")
+        lines[-1] += word.lstrip() if not lines[-1] else word
+    return [line.rstrip() for line in lines]
+
+
 def grid(
     rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], *, title: str = "", side: int = 160
 ) -> np.ndarray:
@@ -30,7 +41,7 @@ def grid(
     heights = [max(cell.height for cell in row) for row in cells]
     size = max(11, min(16, width // 9))
     font = ImageFont.load_default(size)
-    lines = [caption.split("\n") for caption in captions]
+    lines = [[line for text in caption.split("\n") for line in wrapped(text, font, width)] for caption in captions]
     line = size + 4
     head = line * max(len(one) for one in lines) + GAP + (line + GAP if title else 0)
     sheet = Image.new(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,9 +17,10 @@ from dgan_jax.data.pipeline import to_bytes
 from dgan_jax.evaluate.inputs import Inputs, Measured, damage, measure_batch
 from dgan_jax.evaluate.running import Cost, Runner
 from dgan_jax.metrics import intervals
+from dgan_jax.metrics.diversity import SampleMetric
 from dgan_jax.metrics.intervals import Figure
 from dgan_jax.metrics.sets import SetMetric, join
-from dgan_jax.metrics.table import Metric, named
+from dgan_jax.metrics.table import AnyMetric, Metric, named
 from dgan_jax.tasks.superres import SuperResolution
 
 __all__ = ["Cost", "Extreme", "Inputs", "Result", "damage", "evaluate", "measure_batch", "metrics_for"]
@@ -84,29 +85,38 @@ class Scores:
     empty list is filled.
     """
 
-    def __init__(self, metrics: Mapping[str, Metric | SetMetric], originals: list[Any]) -> None:
+    def __init__(self, metrics: Mapping[str, AnyMetric], originals: list[Any]) -> None:
         self.metrics, self.originals = metrics, originals
         self.single = {name: metric for name, metric in metrics.items() if isinstance(metric, Metric)}
         self.sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
+        self.drawn = {name: metric for name, metric in metrics.items() if isinstance(metric, SampleMetric)}
+        self.samples = max((metric.samples for metric in self.drawn.values()), default=1)
+        """Of each image, that the metrics ask for."""
         describe = tuple(dict.fromkeys(metric.features for metric in self.sets.values()))
         self.place = {name: describe.index(metric.features) for name, metric in self.sets.items()}
         score = all_of(tuple(metric.function for metric in self.single.values()))
         self.score = lambda *of: dict(zip(self.single, score(*of), strict=True))
+        differ = all_of(tuple(metric.function for metric in self.drawn.values()))
+        self.differ = lambda *of: dict(zip(self.drawn, differ(*of), strict=True))
         self.describe = all_of(describe)
         self.known = bool(originals)
         self.rows: list[dict[str, np.ndarray]] = []
         self.restored: list[Any] = []
 
-    def add(self, restored: jax.Array, original: jax.Array, hole: jax.Array | None) -> None:
-        """Images in [0, 1] on the 8-bit grid."""
-        self.rows.append(jax.device_get(self.score(restored, original, hole)))
+    def add(self, samples: Sequence[jax.Array], original: jax.Array, hole: jax.Array | None) -> None:
+        """Images in [0, 1] on the 8-bit grid: `samples` restored ones of each, of which most figures see the first."""
+        restored = samples[0]
+        row = self.score(restored, original, hole)
+        if self.drawn:
+            row |= self.differ(jnp.stack(samples), hole)
+        self.rows.append(jax.device_get(row))
         if self.sets:
             self.restored.append(jax.device_get(self.describe(restored, hole)))
             if not self.known:
                 self.originals.append(jax.device_get(self.describe(original, hole)))
 
     def figures(self) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([row[name] for row in self.rows]) for name in self.single}
+        return {name: np.concatenate([row[name] for row in self.rows]) for name in [*self.single, *self.drawn]}
 
     def summary(self) -> dict[str, Figure]:
         """In the order of the metrics."""
@@ -115,7 +125,7 @@ class Scores:
         ours, theirs = gather(self.restored), gather(self.originals)
         found = {}
         for name, metric in self.metrics.items():
-            if isinstance(metric, Metric):
+            if not isinstance(metric, SetMetric):
                 found[name] = intervals.mean(figures[name])
                 continue
             pair = ours[self.place[name]], theirs[self.place[name]]
@@ -130,7 +140,7 @@ def evaluate(
     inputs: Inputs,
     *,
     sample: int = 0,
-    metrics: Mapping[str, Metric | SetMetric] | None = None,
+    metrics: Mapping[str, AnyMetric] | None = None,
     keep: int = 8,
     contact: bool = False,
     share: int = 1,
@@ -141,19 +151,20 @@ def evaluate(
     """Restore and measure every image of the inputs.
 
     Image i is damaged with a key made of (seed, i) and restored with one of (seed, sample, i): every system sees the
-    same damage, whatever the batch size. Figures are of the 8-bit result, with known pixels put back; `metrics_for` the
-    task unless `metrics` are given. `keep`: of so many images the restored version is kept. `contact`: find the best,
-    the median and the worst image by the first metric, too. `share` and `tile`: see `Runner`. `originals`: see
-    `Scores`. `each` is told the number of images done.
+    same damage, whatever the batch size. Metrics of several samples see the next ones, too; a system without networks
+    draws nothing, and its one answer stands for all. Figures are of the 8-bit result, with known pixels put back;
+    `metrics_for` the task unless `metrics` are given. `keep`: of so many images the restored version is kept.
+    `contact`: find the best, the median and the worst image by the first metric of single images, too. `share` and
+    `tile`: see `Runner`. `originals`: see `Scores`. `each` is told the number of images done.
     """
     task: Any = inputs.task
     scores = Scores(named(metrics_for(task)) if metrics is None else metrics, [] if originals is None else originals)
     runner = Runner(system, variables, share=share, tile=tile)
-    restore_key = jax.random.fold_in(jax.random.key(inputs.seed), 1 + sample)
+    keys = lambda part, n: indexed_keys(jax.random.fold_in(jax.random.key(inputs.seed), 1 + n), part.numbers)
     project = projection(task)
 
-    def restored(part: Measured) -> jax.Array:
-        result = runner(part.y, indexed_keys(restore_key, part.numbers))
+    def restored(part: Measured, n: int = sample) -> jax.Array:
+        result = runner(part.y, keys(part, n))
         # Elsewhere agreeing with what is known, as by back-projection, is a system's own affair.
         return to_bytes(project(result, part.y) if "hole" in part.y else result)
 
@@ -163,8 +174,10 @@ def evaluate(
     for part in inputs:
         first = part if first is None else first
         result = restored(part)
+        others = range(1, scores.samples)
+        samples = [result, *(restored(part, sample + n) if system.players else result for n in others)]
         hole = part.y.get("hole")
-        scores.add(result / 255.0, jnp.asarray(part.image) / 255.0, hole)
+        scores.add([drawn / 255.0 for drawn in samples], jnp.asarray(part.image) / 255.0, hole)
         indices.append(part.numbers)
         if hole is not None:
             coverage.append(np.asarray(hole).mean(axis=(1, 2, 3)))
@@ -178,17 +191,18 @@ def evaluate(
         index=index,
         figures=figures,
         summary=scores.summary(),
-        cost=runner.cost(first.y, indexed_keys(restore_key, first.numbers)),
+        cost=runner.cost(first.y, keys(first, sample)),
         images=images,
         coverage=np.concatenate(coverage) if coverage else None,
-        extremes=extremes(inputs, restored, index, scores) if contact and figures else [],
+        extremes=extremes(inputs, restored, index, scores) if contact and scores.single else [],
     )
 
 
 def extremes(inputs: Inputs, restored: Callable[[Measured], jax.Array], index: np.ndarray, scores: Scores) -> list:
     """The best, the median and the worst image by the first metric, restored once more."""
-    name, values = next(iter(scores.figures().items()))
-    order = np.argsort(-values if scores.metrics[name].higher_is_better else values, kind="stable")
+    name, metric = next(iter(scores.single.items()))
+    values = scores.figures()[name]
+    order = np.argsort(-values if metric.higher_is_better else values, kind="stable")
     places = {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[-1])}
     parts = {int(part.numbers[0]): part for part in inputs.some({int(index[place]) for place in places.values()})}
     found = []

@@ -4,6 +4,7 @@ Diversity alone is no merit, noise has most of it: report it beside a distance t
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,3 +45,30 @@ def deviation(samples: jax.Array, hole: jax.Array | None) -> jax.Array:
     spread = 255.0 * jnp.mean(jnp.std(samples, axis=0), axis=-1, keepdims=True)
     counted = jnp.ones_like(spread) if hole is None else check_hole(hole, samples[0], "deviation")
     return jnp.sum(spread * counted, axis=(1, 2, 3)) / jnp.sum(counted, axis=(1, 2, 3))
+
+
+class SampleMetric(NamedTuple):
+    """A figure of `samples` samples of each image; `protocol` is the sentence that goes under a table.
+
+    function: (samples [K, B, H, W, C] in [0, 1], hole [B, H, W, 1] or None) -> [B].
+    """
+
+    function: Callable[[jax.Array, jax.Array | None], jax.Array]
+    samples: int
+    unit: str
+    protocol: str
+    higher_is_better: None = None
+    """Neither is."""
+
+
+SAMPLES = 5
+
+DRAWN: dict[str, SampleMetric] = {
+    "diversity": SampleMetric(
+        diversity,
+        SAMPLES,
+        "%",
+        f"Mean absolute difference of two of {SAMPLES} samples of an image, of its missing pixels or, without a hole,"
+        " of all, in percent of the range, 8-bit images; no merit by itself: noise has most of it.",
+    ),
+}
