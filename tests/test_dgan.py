@@ -12,6 +12,7 @@ from skimage import data
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
 from dgan_jax.evaluate import measure_batch
+from dgan_jax.objectives import texture
 from dgan_jax.process.gaussian import gaussian, thinned, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.systems.diffusion_gan import dgan
@@ -26,7 +27,7 @@ MIXTURE = Mixture(
 )
 CONFIG = dgan.Config(
     steps=4, estimator_features=(8, 12), estimator_blocks=(1, 1), features=(8, 12), blocks=(1, 1),
-    refiner_features=(8,), refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8, estimate_share=0.25,
+    refiner_features=(8,), refiner_blocks=(1,), latent=4, critic_features=(4,), critic_blocks=(1,), estimate_share=0.25,
     refine_share=0.25,
 )  # fmt: skip
 SINGLE = {"inpaint": "hole", "superres": "low", "denoise": "noise", "jpeg": "jpeg"}
@@ -133,6 +134,30 @@ def test_every_space_chain_and_pair_trains_one_finite_step(images):
             context = dataclasses.make_dataclass("Context", ["step"])(jnp.zeros((), jnp.int32))
             loss = jax.jit(lambda params, d, phase=phase: phase.loss(params, context, {"image": images}, d)[0])
             assert np.isfinite(loss(state.params, draws))
+
+
+def test_without_a_say_there_is_no_critic():
+    system = built(adversarial=0.0)
+    assert list(system.players) == ["estimator", "generator", "refiner"]
+    for stage in system.stages:
+        assert [phase.player for phase in stage.objective.phases] == list(stage.optimizers)
+
+
+def test_textures_are_compared_by_how_rough_they_are_not_by_where(images):
+    directions = jax.vmap(lambda key: texture.draw_directions(key, 3))(jax.random.split(jax.random.key(0), 2))
+    np.testing.assert_allclose(jnp.linalg.norm(directions, axis=1), 1, rtol=1e-5)
+    apart = lambda code: np.asarray(texture.apart(code, images, directions))
+    assert np.array_equal(apart(images), [0, 0])
+    assert np.all(apart(jnp.roll(images, 5, axis=1)) < 0.1)
+    smooth = jnp.broadcast_to(images.mean((1, 2), keepdims=True), images.shape)
+    assert np.all(apart(smooth) > 0.5)
+    # One direction, one place at a time.
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    around = np.stack([padded[:, i : i + SIDE, j : j + SIDE] for i in range(3) for j in range(3)], axis=-1)
+    seen = np.sort(np.einsum("bhwck,bckn->bhwn", around, directions.reshape(2, 3, 9, -1)).reshape(2, SIDE**2, -1), 1)
+    spread = np.abs(seen - seen.mean(1, keepdims=True)).mean(1)
+    half = np.abs(seen - 0.5 * seen).mean(1) / (spread + texture.FLAT)
+    np.testing.assert_allclose(apart(0.5 * images), half.mean(-1), rtol=1e-4)
 
 
 def test_a_thinned_chain_keeps_its_marginals():

@@ -19,7 +19,7 @@ from dgan_jax.train import loop, weights
 SMALL = Experiment(
     system=dgan.Config(
         steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(8,), estimator_blocks=(1,), features=(8,),
-        blocks=(1,), refiner_features=(8,), refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8,
+        blocks=(1,), refiner_features=(8,), refiner_blocks=(1,), latent=4, critic_features=(4,), critic_blocks=(1,),
         estimate_share=0.5, refine_share=0.25,
     ),
     task=Mixture(kinds=("noise", "hole"), hole="box", fill="pull_push"),

@@ -1,4 +1,4 @@
-"""CIFAR-10 at a small scale: four diffusion-GANs that generate, one that fills holes, each with the same minutes.
+"""CIFAR-10 at a small scale: four diffusion-GANs that generate, two that fill holes, each with the same minutes.
 
     dgan compare cifar10 --train-data TRAIN.npz --data "generate=TEST.npz" --data "thick holes=TEST.npz" -o out/
 
@@ -41,13 +41,20 @@ def get_compare() -> Compare:
         entries=(
             *(trained(name, overrides) for name, overrides in GENERATORS.items()),
             Entry(name="ddgan, holes", config="ddgan_cifar10_inpaint", seconds=SECONDS),
+            *(
+                Entry(
+                    name=f"dgan, {answer}", folder="dgan", config="dgan_cifar10_inpaint", seconds=SECONDS,
+                    choices={"realism": realism},
+                )
+                for answer, realism in (("least error", 0.0), ("sample", 1.0))
+            ),
             *(Entry(name=name, system=name) for name in CLASSICAL),
         ),
         trials=(
             Trial(name="generate", task=Generate(), data=data, limit=1024, metrics=("swd_rgb",)),
             Trial(
                 name="thick holes", task=Inpaint(hole="thick", fill="coherent"), data=data, limit=256,
-                metrics=("psnr_hole", "ssim_hole", "seam", "swd_rgb"),
+                metrics=("psnr_hole", "ssim_hole", "seam", "swd_rgb", "diversity"),
             ),
         ),
         shown=8,

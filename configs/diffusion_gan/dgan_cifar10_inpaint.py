@@ -13,7 +13,7 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=dgan.Config(
-            steps=2, restore_steps=2, wavelet_levels=1, estimate_share=0.8, latent=16, critic_embedding=32,
+            steps=2, restore_steps=2, wavelet_levels=1, estimate_share=0.8, latent=16,
         ),
         task=Inpaint(hole="thick"),
         # Four of these images cost as much as one photograph of 128x128 in two wavelet levels.

@@ -26,9 +26,8 @@ def get_tiny() -> Experiment:
     return Experiment(
         system=dgan.Config(
             steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(8, 12), estimator_blocks=(1, 1),
-            features=(8, 12), blocks=(1, 1), refiner_features=(8,),
-            refiner_blocks=(1,), latent=4, critic_features=4, critic_embedding=8, estimate_share=0.5, refine_share=0.5,
-            joint=True,
+            features=(8, 12), blocks=(1, 1), refiner_features=(8,), refiner_blocks=(1,),
+            critic_features=(4, 8), critic_blocks=(1, 1), latent=4, estimate_share=0.5, refine_share=0.5, joint=True,
         ),
         task=Mixture(kinds=("low", "noise", "hole"), low=2, hole="box", fill="pull_push"),
         data=Data(size=16, batch=4),

@@ -15,7 +15,7 @@ def get_config() -> Experiment:
         system=dgan.Config(
             steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(32, 48, 64), estimator_blocks=(1, 1, 2),
             features=(32, 48), blocks=(1, 1), latent=16,
-            critic_features=8, estimate_share=0.95, ema=0.995,
+            critic_features=(16, 32), critic_blocks=(1, 1), estimate_share=0.95, ema=0.995,
         ),
         task=Inpaint(hole="thin"),
         data=Data(name="bundled", size=64, batch=4),

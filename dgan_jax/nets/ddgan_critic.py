@@ -102,7 +102,7 @@ class Critic(nn.Module):
     minibatch deviation; with `axis_name` the groups are those of the whole batch, devices in order. `dtype` is that of
     activations; parameters and the last layer are float32. Wavelet diffusion-GANs (Phung et al., arXiv 2211.16152) keep
     the first `layers` blocks and may turn pixels of a `patch` into channels; with `local_head` the result is (logits
-    [B], logits of each place [B, places]); with `places` it is these alone, up to a constant that all share.
+    [B], logits of each place [B, places]).
     """
 
     variant: str = "small"
@@ -114,7 +114,6 @@ class Critic(nn.Module):
     layers: int | None = None
     patch: int = 1
     local_head: bool = False
-    places: bool = False
 
     @nn.compact
     def __call__(
@@ -134,9 +133,6 @@ class Critic(nn.Module):
         h = minibatch_deviation(h, self.group, None if self.is_initializing() else self.axis_name)
         h = activate(conv(8 * self.features, 3, self.dtype, "final", scale=final_scale)(h))
         h = h.astype(jnp.float32)
-        if self.places:
-            each = nn.Dense(1, kernel_init=uniform_fan_out(), use_bias=False, name="local")(h)
-            return each.reshape(h.shape[0], -1)
         logits = nn.Dense(1, kernel_init=uniform_fan_out(), name="out")(h.sum((1, 2)))[:, 0]  # not the mean
         if not self.local_head:
             return logits

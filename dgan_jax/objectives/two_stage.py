@@ -7,18 +7,20 @@ al., arXiv 2107.02555).
 
 Critics judge places, not images, real and fake of one damaged image against each other, and are held flat on both by
 gradient penalties (Huang et al., "The GAN is dead; long live the GAN!", arXiv 2501.05441): with a few images a batch,
-one that judges images wins within minutes and teaches nothing more.
+one that judges images wins within minutes and teaches nothing more. Beside them stands a distance of textures
+(`objectives/texture.py`), which needs no learning and is there from the first step.
 
 No loss stops a gradient: a phase is differentiated for its own player alone.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
+from dgan_jax.objectives import texture
 from dgan_jax.objectives.denoising_gan import Draws, Pair, draw_update, named
 from dgan_jax.process.gaussian import Tables, diffuse, posterior_sample
 
@@ -39,10 +41,25 @@ Refine = Callable[[Any, jax.Array, jax.Array, Measurement, jax.Array], jax.Array
 """(refiner parameters, x0, z, y, code of least error) -> refined x0."""
 
 
+def code_shape(encode: Encode, image: jax.Array, y: Measurement) -> tuple[int, ...]:
+    """Of the code of one example."""
+    first = jax.tree.map(lambda value: value[None], y)
+    return jax.eval_shape(lambda x: encode(x[None], first)[0], image).shape
+
+
 def noise_pair(process: Tables, x0: jax.Array, draws: Draws) -> tuple[jax.Array, jax.Array]:
     """(x_t, x_{t+1}) of any chain, also one whose steps depend on x0: first the noisier one, then the way back."""
     x_next = diffuse(process, x0, draws.t + 1, draws.noise_marginal)
     return posterior_sample(process, x0, x_next, draws.t, draws.noise_posterior), x_next
+
+
+class Weights(NamedTuple):
+    """Of what a player that draws pays for: the critic's judgement (0: there is no critic), textures unlike those of
+    the truth, errors."""
+
+    adversarial: float
+    texture: float
+    error: float
 
 
 def contested(
@@ -69,6 +86,22 @@ def fooled(score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.A
     return jnp.mean(jax.nn.softplus(score(real) - score(fake)))
 
 
+def priced(
+    weights: Weights, name: str, score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array,
+    drawn: jax.Array, left: jax.Array, directions: jax.Array, error: jax.Array,
+) -> tuple[jax.Array, Report]:  # fmt: skip
+    """What a player pays whose `drawn` is to look like what is `left` of the truth; real and fake are the critic's."""
+    judged = fooled(score, real, fake) if weights.adversarial else jnp.zeros(())
+    rough = jnp.mean(texture.apart(drawn, left, directions)) if weights.texture else jnp.zeros(())
+    loss = weights.adversarial * judged + weights.texture * rough + weights.error * error
+    return loss, Report(named(name, {"adversarial": judged, "texture": rough, "error": error}))
+
+
+def phases(weights: Weights, critic: Phase, player: Phase) -> tuple[Phase, ...]:
+    """The critic's, if it has a say, and the player's."""
+    return (critic, player) if weights.adversarial else (player,)
+
+
 def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) -> Objective:
     """The estimator alone learns the answer of least error."""
 
@@ -86,17 +119,17 @@ def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) 
 
 def adversarial(
     *, predict: Predict, least: Least, judge: Judge, process: Tables, pair: Pair, measure: Measure, encode: Encode,
-    latent: int, errors: Errors, weight: float, reconstruction: float, gamma: float, every: int,
+    latent: int, errors: Errors, weights: Weights, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
-    """Critic, then generator, on what the estimator leaves, `weight` and `reconstruction` times their losses."""
+    """Critic, then generator, on what the estimator leaves."""
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
-        keys = jax.random.split(key, 3)
+        keys = jax.random.split(key, 4)
         y = measure(keys[0], example)
-        first = jax.tree.map(lambda value: value[None], y)
-        shape = jax.eval_shape(lambda x: encode(x[None], first)[0], example["image"]).shape
+        shape = code_shape(encode, example["image"], y)
         update = lambda k: draw_update(k, shape, steps=process.steps, latent=latent)
-        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2])}
+        directions = texture.draw_directions(keys[3], shape[-1])
+        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "directions": directions}
 
     def pairs(params: dict, batch: Example, y: Measurement, own: Draws) -> tuple[jax.Array, ...]:
         """x_t real and fake, x_{t+1}, x0 predicted, the code of least error and the true one."""
@@ -116,17 +149,16 @@ def adversarial(
         del context
         y, own = draws["y"], draws["generator"]
         real, fake, x_next, x0, best, truth = pairs(params, batch, y, own)
-        paid = fooled(lambda x: judge(params["critic"], x, own.t, x_next, y, best), real, fake)
+        score = lambda x: judge(params["critic"], x, own.t, x_next, y, best)
         error = jnp.mean(errors(best + x0, truth, y))
-        metrics = {"adversarial": paid, "error": error}
-        return weight * paid + reconstruction * error, Report(named("generator", metrics))
+        return priced(weights, "generator", score, real, fake, x0, truth - best, draws["directions"], error)
 
-    return Objective(draw, (Phase("critic", critic), Phase("generator", generator)))
+    return Objective(draw, phases(weights, Phase("critic", critic), Phase("generator", generator)))
 
 
 def refinement(
     *, sample: Sample, least: Least, refine: Refine, judge: Judge, measure: Measure, encode: Encode, latent: int,
-    errors: Errors, weight: float, reconstruction: float, gamma: float, every: int,
+    errors: Errors, weights: Weights, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
     """The refiner's critic, then the refiner, on samples of a generator that this objective does not train.
 
@@ -135,8 +167,11 @@ def refinement(
     """
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
-        keys = jax.random.split(key, 3)
-        return {"y": measure(keys[0], example), "sample": keys[1], "latent": jax.random.normal(keys[2], (latent,))}
+        keys = jax.random.split(key, 4)
+        y = measure(keys[0], example)
+        directions = texture.draw_directions(keys[3], code_shape(encode, example["image"], y)[-1])
+        latents = jax.random.normal(keys[2], (latent,))
+        return {"y": y, "sample": keys[1], "latent": latents, "directions": directions}
 
     def played(params: dict, batch: Example, draws: dict) -> tuple[jax.Array, ...]:
         """What is real and what is refined, the code of least error and the true one."""
@@ -157,11 +192,11 @@ def refinement(
     def refiner(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
         del context
         real, fake, best, truth = played(params, batch, draws)
-        paid = fooled(scored(params, draws, best), real, fake)
         error = jnp.mean(errors(best + fake, truth, draws["y"]))
-        return weight * paid + reconstruction * error, Report({"refiner/adversarial": paid, "refiner/error": error})
+        score = scored(params, draws, best)
+        return priced(weights, "refiner", score, real, fake, fake, real, draws["directions"], error)
 
-    return Objective(draw, (Phase("second_critic", critic), Phase("refiner", refiner)))
+    return Objective(draw, phases(weights, Phase("second_critic", critic), Phase("refiner", refiner)))
 
 
 def together(*objectives: Objective) -> Objective:

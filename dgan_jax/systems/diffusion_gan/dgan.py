@@ -23,7 +23,7 @@ import optax
 
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task
-from dgan_jax.nets.ddgan_critic import Critic, check_groups
+from dgan_jax.nets.restoration_critic import RestorationCritic
 from dgan_jax.nets.restoration_unet import RestorationUNet
 from dgan_jax.objectives import two_stage
 from dgan_jax.objectives.denoising_gan import PAIRS, Pair
@@ -109,10 +109,12 @@ class Config:
     refiner_blocks: tuple[int, ...] = (2, 2)
     latent: int = 32
     """Length of the latent z."""
-    critic_features: int = 16
-    critic_embedding: int = 64
+    critic_features: tuple[int, ...] = (32, 64, 128)
+    critic_blocks: tuple[int, ...] = (1, 1, 1)
     adversarial: float = 1.0
-    """Weight of the critic's judgement in the generator's loss; 0 leaves it out."""
+    """Weight of the critic's judgement in the generator's loss; 0 has no critic."""
+    texture: float = 3.0
+    """Weight of the distance of textures (`objectives/texture.py`) in the generator's loss."""
     reconstruction: float = 0.02
     """Weight of errors in decibels in the generator's loss."""
     gradient_penalty: float = 0.1
@@ -154,11 +156,11 @@ class Config:
                 "system.estimate_share and system.refine_share are parts of the training, together at most 1; got "
                 f"{self.estimate_share} and {self.refine_share}"
             )
-        for name in ("estimator_features", "features", "refiner_features"):
+        for name in ("estimator_features", "features", "refiner_features", "critic_features"):
             depth, blocks = getattr(self, name), getattr(self, name.replace("features", "blocks"))
             if not depth or len(depth) != len(blocks) or min(*depth, *blocks) < 1:
                 raise ValueError(f"system.{name} and its blocks need a number for each level, got {depth} and {blocks}")
-        for name in ("steps", "wavelet_levels", "latent", "critic_features", "penalty_every"):
+        for name in ("steps", "wavelet_levels", "latent", "penalty_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
 
@@ -199,11 +201,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     estimator = net(config.estimator_features, config.estimator_blocks)
     generator = net(config.features, config.blocks)
     refiner = net(config.refiner_features, config.refiner_blocks)
-    critic = Critic(
-        variant="small", features=config.critic_features, time_embedding=config.critic_embedding,
-        axis_name=spec.axis_name, dtype=dtype, places=True,
-    )  # fmt: skip
-    check_groups(spec.batch, critic.group)
+    critic = RestorationCritic(config.critic_features, config.critic_blocks, dtype=dtype)
 
     base = lambda y: task.start(y) if config.residual else jnp.zeros_like(y["image"])
     gain = GAIN if config.residual else 1.0
@@ -269,8 +267,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     errors = lambda code, truth, y: decibels(decode(code, y), decode(truth, y))
     shared: Any = {"least": least, "measure": task.measure, "encode": encode, "errors": errors}
     contest: Any = {
-        "judge": judge, "latent": config.latent, "weight": config.adversarial, "reconstruction": config.reconstruction,
-        "gamma": config.gradient_penalty, "every": config.penalty_every,
+        "judge": judge, "latent": config.latent, "gamma": config.gradient_penalty, "every": config.penalty_every,
+        "weights": two_stage.Weights(config.adversarial, config.texture, config.reconstruction),
     }  # fmt: skip
     estimate = two_stage.estimate(**shared)
     first = two_stage.adversarial(predict=predict, process=process, pair=pair, **shared, **contest)
@@ -287,11 +285,12 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     players = {
         "estimator": Player(estimator, estimator_inputs, config.ema),
         "generator": Player(generator, inputs, config.ema),
-        "critic": Player(critic, critic_inputs),
+        **({"refiner": Player(refiner, inputs, config.ema)} if second else {}),
     }
-    if second:
-        players |= {"refiner": Player(refiner, inputs, config.ema), "second_critic": Player(critic, critic_inputs)}
-    depths = [config.estimator_features, config.features, *([config.refiner_features] if second else [])]
+    if config.adversarial:
+        players |= {name: Player(critic, critic_inputs) for name in ("critic", "second_critic")[: 1 + second]}
+    depths = [config.estimator_features, config.features, config.critic_features]
+    depths += [config.refiner_features] if second else []
     multiple = space.factor * 2 ** (max(map(len, depths)) - 1)
     calls = 1 + bool(config.realism) * (config.restore_steps + refining)
     return System(restore, players, training(config, spec, estimate, first, refinement), multiple=multiple, calls=calls)
@@ -311,9 +310,11 @@ def training(
     def stage(name: str, steps: int, objective: Objective, rates: dict[str, float], beta1: float = 0.5) -> Stage:
         return Stage(name, steps, objective, {player: adam(rate, steps, beta1) for player, rate in rates.items()})
 
-    slow = config.learning_rate_adversarial
-    both = {"critic": config.learning_rate_critic, "generator": slow}
-    second = {"second_critic": config.learning_rate_critic, "refiner": slow}
+    def against(critic: str, player: str) -> dict[str, float]:
+        judge = {critic: config.learning_rate_critic} if config.adversarial else {}
+        return {**judge, player: config.learning_rate_adversarial}
+
+    both, second = against("critic", "generator"), against("second_critic", "refiner")
     made = [
         stage("estimate", first, estimate, {"estimator": config.learning_rate}, 0.9),
         stage("adversarial", spec.steps - first - last, adversarial, both),
