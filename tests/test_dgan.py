@@ -18,7 +18,8 @@ from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.systems.diffusion_gan import dgan
 from dgan_jax.tasks import levels
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train.loop import load, train
+from dgan_jax.train import loop
+from dgan_jax.train.loop import fresh_state, load, train
 from dgan_jax.train.state import begin, initialise
 
 SIDE = 32
@@ -220,3 +221,18 @@ def test_a_run_on_a_mixture_restores_single_kinds_with_choices(tmp_path):
         load(tmp_path, choices={"realisme": 0.0})
     with pytest.raises(ValueError, match="taught no task 'superres'"):
         load(tmp_path, task="superres")
+
+    trained = load(tmp_path)[2]["params"]
+    fresh = fresh_state(experiment, system := loop.built(experiment))
+    begun = loop.handed(fresh, tmp_path)
+    assert set(trained) == set(system.players)
+    for held in (begun.params, begun.ema):
+        assert all(jax.tree.all(jax.tree.map(np.array_equal, held[name], trained[name])) for name in held)
+    wider = dataclasses.replace(
+        experiment,
+        system=dataclasses.replace(experiment.system, estimator_features=(12, 12)),
+        train=Train(steps=1, sample_every=0, begin_with=str(tmp_path)),
+    )
+    with pytest.raises(ValueError, match=f"the estimator of {tmp_path} has other shapes"):
+        train(wider, tmp_path / "wider")
+    assert not (tmp_path / "wider").exists()

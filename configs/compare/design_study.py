@@ -3,9 +3,10 @@
     dgan compare design_study --train-data FOLDER --data "thin holes=IMAGES" --data "thick holes=IMAGES" \\
         --data "x4=IMAGES" --data "noise 25=IMAGES" -o out/
 
-Without folders it trains on the photographs that come with scikit-image and measures on those held out. Twenty minutes
-of training for each of twelve, compilation apart; --seconds 300 makes it an hour. Every variant is a training of
-`dgan_photos`, but for `latent`, which is `lddgan_photos_inpaint` and learns holes alone. Measured: docs/design-study.md
+Without folders it trains on the photographs that come with scikit-image and measures on those held out. Each variant is
+`dgan_photos` with twenty minutes of training, compilation apart: ten for the estimator and ten for what draws on top of
+it. Variants that differ in the latter alone share one estimator, which is trained once. `latent` is
+`lddgan_photos_inpaint`, which learns holes alone, in twenty minutes. Measured: docs/design-study.md
 """
 
 from collections.abc import Mapping
@@ -19,36 +20,51 @@ from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.inpaint import Inpaint
 from dgan_jax.tasks.superres import SuperResolution
 
-SECONDS = 1200.0
-CLASSICAL = ("biharmonic", "coherent", "upscale_bicubic", "total_variation", "nonlocal_means")
+HALF = 600.0
+CLASSICAL = ("nearest", "biharmonic", "coherent", "upscale_bicubic", "total_variation", "nonlocal_means")
 
-VARIANTS: dict[str, Mapping[str, Any]] = {
-    "default": {},
-    "pixel": {"system.space": "pixel"},
-    "wavelet, 1 level": {"system.wavelet_levels": 1},
+ESTIMATORS: dict[str, Mapping[str, Any]] = {
+    "pixels": {"system.space": "pixel"},
     "no fill": {"system.residual": False},
+    "wavelet, 1 level": {"system.wavelet_levels": 1},
+}
+"""One change each from `dgan_photos` that the estimator sees, too."""
+
+DRAWN: dict[str, Mapping[str, Any]] = {
+    "default": {},
     "1 step": {"system.steps": 1, "system.restore_steps": 1},
     "2 steps": {"system.steps": 2, "system.restore_steps": 2},
     "renoised pair": {"system.pair": "renoised"},
     "residual shift": {"system.process": "residual_shift"},
     "no critic": {"system.adversarial": 0.0},
-    "no stage 2": {"system.refine_share": 0.0},
-    "batch of 4": {"data.batch": 4},
+    "no texture": {"system.texture": 0.0},
+    "stage 2": {"system.refine_share": 0.3},
 }
-"""One change each from `dgan_photos`."""
+"""One change each that it does not see."""
 
 WHOLE = ("psnr_rgb", "ssim_rgb_gauss", "swd_rgb")
 
 
 def entries() -> list[Entry]:
-    """Two rows of each variant, one training: the answer of least error, and a sample."""
+    """Two rows of each estimator, the answer of least error and a sample; one of what begins with the shared one."""
+    no_second = {"system.refine_share": 0.0}
+    half = {"system.estimate_share": 0.5, **no_second}
+    alone, drawn = {"system.estimate_share": 1.0, **no_second}, {"system.estimate_share": 0.0, **no_second}
+    answers = (("least error", 0.0), ("sample", 1.0))
+
+    def entry(name: str, overrides: Mapping[str, Any], seconds: float, **more: Any) -> Entry:
+        return Entry(name=name, config="dgan_photos", overrides=overrides, seconds=seconds, **more)
+
     return [
-        Entry(
-            name=f"{name}, {answer}", folder=name, config="dgan_photos", overrides=overrides, seconds=SECONDS,
-            choices={"realism": realism},
-        )
-        for name, overrides in VARIANTS.items()
-        for answer, realism in (("least error", 0.0), ("sample", 1.0))
+        entry("default, least error", alone, HALF, folder="estimator", choices={"realism": 0.0}),
+        *(entry(name, {**drawn, **overrides}, HALF, after="estimator") for name, overrides in DRAWN.items()),
+        *(
+            entry(
+                f"{name}, {answer}", {**half, **overrides}, 2 * HALF, folder=name, choices={"realism": realism}
+            )
+            for name, overrides in ESTIMATORS.items()
+            for answer, realism in answers
+        ),
     ]  # fmt: skip
 
 
@@ -59,13 +75,13 @@ def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:
 
 def get_compare() -> Compare:
     hole = lambda kind: Inpaint(hole=kind, fill="coherent")
-    inside = ("psnr_hole", "ssim_hole", "swd_rgb")
+    inside = ("psnr_hole", "ssim_hole", "swd_rgb", "diversity")
     latent = {"task.hole": "crops", "task.fill": "coherent", "data.size": 128, "data.batch": 4}
     return Compare(
         title="What each choice is worth",
         entries=(
             *entries(),
-            Entry(name="latent", config="lddgan_photos_inpaint", overrides=latent, seconds=SECONDS),
+            Entry(name="latent", config="lddgan_photos_inpaint", overrides=latent, seconds=2 * HALF),
             *(Entry(name=name, system=name) for name in CLASSICAL),
         ),
         trials=(

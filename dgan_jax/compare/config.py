@@ -38,6 +38,8 @@ class Entry:
     folder: str = ""
     """Of what is trained, in the comparison's runs; default: `name`. Entries of one config and one folder are trained
     once, and may choose differently."""
+    after: str = ""
+    """The folder of an earlier entry that is trained here: networks begin with what it learnt."""
     seconds: float = 0.0
     """Instead of steps: as many as fit into so many seconds at the pace measured here, compilation apart."""
     choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -52,9 +54,9 @@ class Entry:
         given = [kind for kind in ("system", "run", "config") if getattr(self, kind)]
         if len(given) != 1:
             raise ValueError(f"entry {self.name!r} needs one of system, run and config, got {given or 'none'}")
-        if (self.overrides or self.steps or self.seconds or self.folder) and not self.config:
+        if (self.overrides or self.steps or self.seconds or self.folder or self.after) and not self.config:
             raise ValueError(
-                f"entry {self.name!r}: overrides, steps, seconds and folder are for a config that is trained here"
+                f"entry {self.name!r}: overrides, steps, seconds, folder and after are for a config trained here"
             )
         at_least("steps", self.steps, 0)
         at_least("seconds", self.seconds, 0)
@@ -81,7 +83,12 @@ class Entry:
 
     def place(self, out: Path) -> str:
         """Where what is restored with lies."""
-        return str(out / "runs" / self.trained_as) if self.config else self.run or self.system
+        return str(trained_in(out, self.trained_as)) if self.config else self.run or self.system
+
+
+def trained_in(out: Path, folder: str) -> Path:
+    """The run in a comparison's folder that `Entry.trained_as` calls so."""
+    return out / "runs" / folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

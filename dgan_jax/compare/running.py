@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dgan_jax.compare.config import Compare, Entry, check, refusal
+from dgan_jax.compare.config import Compare, Entry, check, refusal, trained_in
 from dgan_jax.compare.entrants import Entrant, by_name, by_run, sampled
 from dgan_jax.compare.pace import steps_within
 from dgan_jax.compare.reported import reported
@@ -51,6 +51,7 @@ def run(
     for trial in compare.trials:
         check_metrics(trial, weights)
     check(compare)
+    in_order(compare.entries, out)
     compare = dataclasses.replace(compare, entries=tuple(planned(entry, out, screen) for entry in compare.entries))
     for entry in compare.entries:
         if entry.config:
@@ -83,10 +84,24 @@ def planned(entry: Entry, out: Path, screen: Screen) -> Entry:
     return dataclasses.replace(entry, steps=steps, seconds=0.0)
 
 
+def in_order(entries: tuple[Entry, ...], out: Path) -> None:
+    """A ValueError for an entry that begins with what nothing before it has learnt."""
+    for i, entry in enumerate(entries):
+        before = {earlier.trained_as for earlier in entries[:i] if earlier.config}
+        if entry.after and entry.after not in before and not trained_in(out, entry.after).is_dir():
+            raise ValueError(
+                f"entry {entry.name!r} begins with {entry.after!r}, which is not trained before it; name both"
+            )
+
+
 def fit(entry: Entry, out: Path, screen: Screen) -> None:
     """Train an entry to its last step, from wherever it stands."""
+    experiment = entry.experiment()
+    if entry.after:
+        begin = dataclasses.replace(experiment.train, begin_with=str(trained_in(out, entry.after)))
+        experiment = dataclasses.replace(experiment, train=begin)
     with told(screen, f"training {entry.trained_as}") as observe:
-        train(entry.experiment(), entry.place(out), observe=observe)
+        train(experiment, entry.place(out), observe=observe)
 
 
 def entrants_of(entry: Entry, trial: Trial, out: Path) -> list[Entrant]:

@@ -57,6 +57,9 @@ class Train:
     epoch: int = 1_000
     """Steps of one epoch, for schedules that change by the epoch."""
     seed: int = 0
+    begin_with: str = ""
+    """Weights that networks begin with: a run, a file of dgan export, or what comes with the package. Networks that it
+    does not hold, as critics, start afresh."""
     log_every: int = 50
     sample_every: int = 1_000
     """Steps between picture grids; 0 writes none."""

@@ -63,6 +63,26 @@ def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], Train
     return make
 
 
+def handed(state: TrainState, place: str | Path) -> TrainState:
+    """A fresh state whose players have the weights of a run or a weights file that holds players of that name."""
+    given = load(place)[2]["params"]
+    shapes = lambda tree: jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
+    same = [name for name in state.params if name in given]
+    if not same:
+        raise ValueError(
+            f"{place} has no network of this system to begin with: it holds {', '.join(given)}, wanted one of "
+            f"{', '.join(state.params)}"
+        )
+    for name in same:
+        if shapes(given[name]) != shapes(state.params[name]):
+            raise ValueError(
+                f"the {name} of {place} has other shapes than this config describes; give the options of the system "
+                "and the task that it was trained with"
+            )
+    take = lambda own: {name: jax.tree.map(jnp.array, given[name]) if name in same else own[name] for name in own}
+    return dataclasses.replace(state, params=take(state.params), ema=take(state.ema))
+
+
 def enter(state: TrainState, system: System, step: int) -> TrainState:
     """A state of the first stage, taken to the stage of `step`."""
     return functools.reduce(begin, system.stages[1 : stage_at(system.stages, step)[0] + 1], state)
@@ -155,7 +175,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
             raise ValueError(f"stage {stage.name!r} has {stage.steps} steps, not a multiple of train.steps_per_call")
     batches = open_batches(experiment)
     # Shapes are checked by tracing, before anything is written.
-    state_like(experiment, system, 0)
+    start = state_like(experiment, system, 0)
+    if options.begin_with and not (folder / "config.json").exists():
+        handed(start, options.begin_with)
     main = jax.process_index() == 0
     if main:
         claim(folder, experiment)
@@ -164,7 +186,11 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
         write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())
 
     checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
-    first = lambda: jax.device_get(fresh_state(experiment, system))
+
+    def first() -> TrainState:
+        state = fresh_state(experiment, system)
+        return jax.device_get(handed(state, options.begin_with) if options.begin_with else state)
+
     runner = Runner(
         experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
         open_log=(lambda step: Log(folder, step, tensorboard=options.tensorboard)) if main else None,
