@@ -13,7 +13,7 @@ import pytest
 from dgan_jax.cli.main import main
 from dgan_jax.compare import beside, config, tables
 from dgan_jax.compare.config import Compare, Entry
-from dgan_jax.compare.running import Screen, run
+from dgan_jax.compare.running import Screen, in_order, run
 from dgan_jax.compare.trial import Trial
 from dgan_jax.compare.written import write
 from dgan_jax.core.experiment import Data
@@ -238,7 +238,10 @@ def test_rows_within_noise_of_the_best_are_marked():
         ({"name": "a/b", "system": "telea"}, "made of letters, digits and spaces"),
         ({"name": "a", "system": "teela"}, "did you mean 'telea'"),
         ({"name": "a"}, "needs one of system, run and config, got none"),
-        ({"name": "a", "system": "telea", "steps": 3}, "for a config that is trained here"),
+        (
+            {"name": "a", "system": "telea", "steps": 3, "after": "b"},
+            "steps, after is for a config that is trained here",
+        ),
         ({"name": "a", "config": "b", "seconds": -1}, "seconds must be at least 0"),
     ],
 )
@@ -252,10 +255,22 @@ def test_an_override_of_a_config_is_checked(tmp_path):
     entry = lambda **overrides: Entry(name="a", config=str(tmp_path / "tiny.py"), steps=7, overrides=overrides)
     assert entry(**{"system.features": 16}).experiment().system.features == 16
     assert entry().experiment().train.steps == 7
+    other = dataclasses.replace(entry(), task=Denoise(sigma=(5.0, 50.0)), steps=0)
+    assert other.experiment().task == Denoise(sigma=(5.0, 50.0))
     with pytest.raises(ValueError, match=r"did you mean 'system\.features'"):
         entry(**{"systm.features": 16}).experiment()
     with pytest.raises(ValueError, match="did you mean 'features'"):
         entry(**{"system.featurs": 16}).experiment()
+
+
+def test_an_entry_begins_with_what_is_trained_before_it(tmp_path):
+    first, second = Entry(name="a", config="dgan_photos"), Entry(name="b", config="dgan_photos", after="a")
+    in_order((first, second), tmp_path)
+    for wrong in ((second,), (second, first)):
+        with pytest.raises(ValueError, match="entry 'b' begins with 'a', which is not trained before it; name both"):
+            in_order(wrong, tmp_path)
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    in_order((second,), tmp_path)
 
 
 def test_what_is_trained_here_can_be_given_other_images_and_another_budget():

@@ -24,14 +24,14 @@ CLASSICAL = (
     "upscale_nearest", "upscale_bilinear", "upscale_bicubic", "upscale_lanczos",
     "median", "bilateral", "wiener", "total_variation", "nonlocal_means",
 )  # fmt: skip
+ANY = ("ddgan", "wavediff", "lddgan", "diffusion_gan_noise")
 HOLES = ("ddgan_photos_inpaint", "wavediff_photos_inpaint", "lddgan_photos_inpaint", "diffir_photos_inpaint",
          "diffusion_gan_noise_photos_inpaint")  # fmt: skip
-ENLARGING = ("srddgan_photos_x4",)
 SETS = ("bsd100", "urban100", "mcmaster")
 
 
 def entries() -> list[Entry]:
-    """Classical ones, those that learn one task, and ours, which learns all three at once: two rows."""
+    """Classical ones, those that learn one task at a time, and ours, which learns all three at once: two rows."""
     # One kind of hole and one first estimate for all: what differs is the system.
     same = {"task.hole": "crops", "task.fill": "coherent"}
 
@@ -39,10 +39,15 @@ def entries() -> list[Entry]:
         name = config.partition("_photos")[0]
         return Entry(name=name, config=config, overrides=overrides, seconds=SECONDS)
 
+    def taught(system: str, what: str, task: Task) -> Entry:
+        return Entry(name=f"{system}, {what}", config=f"{system}_photos_inpaint", task=task, seconds=SECONDS)
+
     return [
         *(Entry(name=name, system=name) for name in CLASSICAL),
         *(learned(config, same) for config in HOLES),
-        *(learned(config, {}) for config in ENLARGING),
+        learned("srddgan_photos_x4", {}),
+        *(taught(system, "x4", SuperResolution(scale=4)) for system in ANY),
+        *(taught(system, "noise", Denoise(sigma=(5.0, 50.0))) for system in ANY),
         *(
             Entry(name=f"dgan, {answer}", folder="dgan", config="dgan_photos", seconds=SECONDS, choices=choices)
             for answer, choices in (("least error", {"realism": 0.0}), ("sample", {"realism": 1.0}))

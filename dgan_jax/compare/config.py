@@ -11,6 +11,7 @@ from dgan_jax.compare.entrants import classical, has_networks, shapes
 from dgan_jax.compare.trial import Trial
 from dgan_jax.core.experiment import Experiment, at_least
 from dgan_jax.core.names import lookup, unknown
+from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import target
 from dgan_jax.train import configs, weights
 from dgan_jax.train.loop import experiment_of, task_of
@@ -33,6 +34,8 @@ class Entry:
     """A config by name or path: trained here, in the folder of the comparison."""
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Fields of the config: {"train.batch": 8}."""
+    task: Task | None = None
+    """What it is trained for, instead of the config's task."""
     steps: int = 0
     """Training steps; 0 is the config's."""
     folder: str = ""
@@ -54,10 +57,10 @@ class Entry:
         given = [kind for kind in ("system", "run", "config") if getattr(self, kind)]
         if len(given) != 1:
             raise ValueError(f"entry {self.name!r} needs one of system, run and config, got {given or 'none'}")
-        if (self.overrides or self.steps or self.seconds or self.folder or self.after) and not self.config:
-            raise ValueError(
-                f"entry {self.name!r}: overrides, steps, seconds, folder and after are for a config trained here"
-            )
+        only = {"overrides", "task", "steps", "seconds", "folder", "after"}
+        meant = [field.name for field in dataclasses.fields(self) if field.name in only and getattr(self, field.name)]
+        if meant and not self.config:
+            raise ValueError(f"entry {self.name!r}: {', '.join(meant)} is for a config that is trained here")
         at_least("steps", self.steps, 0)
         at_least("seconds", self.seconds, 0)
         at_least("samples", self.samples, 1)
@@ -73,7 +76,7 @@ class Entry:
         """The config with its overrides, checked."""
         found = configs.load(self.config)
         changes = {**self.overrides, **({"train.steps": self.steps} if self.steps else {})}
-        plain = configs.to_dict(found)
+        plain = configs.to_dict(dataclasses.replace(found, task=self.task or found.task))
         for name, value in changes.items():
             part, _, field = name.partition(".")
             if part not in PARTS or not field:
