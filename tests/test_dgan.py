@@ -145,20 +145,24 @@ def test_without_a_say_there_is_no_critic():
 
 
 def test_textures_are_compared_by_how_rough_they_are_not_by_where(images):
-    directions = jax.vmap(lambda key: texture.draw_directions(key, 3))(jax.random.split(jax.random.key(0), 2))
-    np.testing.assert_allclose(jnp.linalg.norm(directions, axis=1), 1, rtol=1e-5)
-    apart = lambda code: np.asarray(texture.apart(code, images, directions))
+    slices = jax.vmap(lambda key: texture.draw_slices(key, 3))(jax.random.split(jax.random.key(0), 2))
+    np.testing.assert_allclose(jnp.linalg.norm(slices.directions, axis=1), 1, rtol=1e-5)
+    apart = lambda code: np.asarray(texture.apart(code, images, slices))
     assert np.array_equal(apart(images), [0, 0])
-    assert np.all(apart(jnp.roll(images, 5, axis=1)) < 0.1)
-    smooth = jnp.broadcast_to(images.mean((1, 2), keepdims=True), images.shape)
-    assert np.all(apart(smooth) > 0.5)
-    # One direction, one place at a time.
+    noise = 0.5 * jax.random.normal(jax.random.key(1), (2, 2 * SIDE, SIDE, 3))
+    rough, other = noise[:, :SIDE], noise[:, SIDE:]
+    assert np.all(texture.apart(rough, other, slices) < 0.3), "the same roughness, elsewhere"
+    assert np.all(texture.apart(0.0 * rough, other, slices) > 0.6)
+    half = jnp.arange(SIDE)[:, None, None] < SIDE // 2
+    assert np.all(texture.apart(half * rough, (1 - half) * rough, slices) > 0.6), "roughness at the wrong place"
+    # One window, one direction, one place at a time.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     around = np.stack([padded[:, i : i + SIDE, j : j + SIDE] for i in range(3) for j in range(3)], axis=-1)
-    seen = np.sort(np.einsum("bhwck,bckn->bhwn", around, directions.reshape(2, 3, 9, -1)).reshape(2, SIDE**2, -1), 1)
-    spread = np.abs(seen - seen.mean(1, keepdims=True)).mean(1)
-    half = np.abs(seen - 0.5 * seen).mean(1) / (spread + texture.FLAT)
-    np.testing.assert_allclose(apart(0.5 * images), half.mean(-1), rtol=1e-4)
+    for n in range(2):
+        seen = np.einsum("hwck,ckn->hwn", around[n], slices.directions[n].reshape(3, 9, -1))
+        seen = np.roll(seen, slices.shift[n], axis=(0, 1))
+        window = np.sort(seen[8:16, 24:32].reshape(64, -1), axis=0)
+        np.testing.assert_allclose(texture.along(images, slices)[n, 1 * SIDE // 8 + 3], window, atol=1e-5)
 
 
 def test_a_thinned_chain_keeps_its_marginals():

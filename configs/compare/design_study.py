@@ -4,8 +4,8 @@
         --data "x4=IMAGES" --data "noise 25=IMAGES" -o out/
 
 Without folders it trains on the photographs that come with scikit-image and measures on those held out. Each variant is
-`dgan_photos` with twenty minutes of training, compilation apart: ten for the estimator and ten for what draws on top of
-it. Variants that differ in the latter alone share one estimator, which is trained once. `latent` is
+`dgan_photos` with twenty minutes of training, compilation apart: ten for the answer of least error and ten for what is
+drawn on top of it. Variants that differ in the latter alone share an estimator, which is trained once. `latent` is
 `lddgan_photos_inpaint`, which learns holes alone, in twenty minutes. Measured: docs/design-study.md
 """
 
@@ -23,15 +23,15 @@ from dgan_jax.tasks.superres import SuperResolution
 HALF = 600.0
 CLASSICAL = ("nearest", "biharmonic", "coherent", "upscale_bicubic", "total_variation", "nonlocal_means")
 
-ESTIMATORS: dict[str, Mapping[str, Any]] = {
+WHOLLY: dict[str, Mapping[str, Any]] = {
+    "default": {},
     "pixels": {"system.space": "pixel"},
     "no fill": {"system.residual": False},
     "wavelet, 1 level": {"system.wavelet_levels": 1},
 }
-"""One change each from `dgan_photos` that the estimator sees, too."""
+"""One change each from `dgan_photos`, of all networks."""
 
 DRAWN: dict[str, Mapping[str, Any]] = {
-    "default": {},
     "1 step": {"system.steps": 1, "system.restore_steps": 1},
     "2 steps": {"system.steps": 2, "system.restore_steps": 2},
     "renoised pair": {"system.pair": "renoised"},
@@ -40,32 +40,23 @@ DRAWN: dict[str, Mapping[str, Any]] = {
     "no texture": {"system.texture": 0.0},
     "stage 2": {"system.refine_share": 0.3},
 }
-"""One change each that it does not see."""
+"""One change each, on the estimator of the default."""
 
 WHOLE = ("psnr_rgb", "ssim_rgb_gauss", "swd_rgb")
 
 
 def entries() -> list[Entry]:
-    """Two rows of each estimator, the answer of least error and a sample; one of what begins with the shared one."""
-    no_second = {"system.refine_share": 0.0}
-    half = {"system.estimate_share": 0.5, **no_second}
-    alone, drawn = {"system.estimate_share": 1.0, **no_second}, {"system.estimate_share": 0.0, **no_second}
-    answers = (("least error", 0.0), ("sample", 1.0))
+    """Of each whole network two rows, the answer of least error and a sample; of each way to draw, a sample."""
 
-    def entry(name: str, overrides: Mapping[str, Any], seconds: float, **more: Any) -> Entry:
-        return Entry(name=name, config="dgan_photos", overrides=overrides, seconds=seconds, **more)
+    def entry(name: str, overrides: Mapping[str, Any], share: float, **more: Any) -> Entry:
+        shares = {"system.estimate_share": share, "system.refine_share": 0.0}
+        return Entry(name=name, config="dgan_photos", overrides={**shares, **overrides}, seconds=HALF, **more)
 
-    return [
-        entry("default, least error", alone, HALF, folder="estimator", choices={"realism": 0.0}),
-        *(entry(name, {**drawn, **overrides}, HALF, after="estimator") for name, overrides in DRAWN.items()),
-        *(
-            entry(
-                f"{name}, {answer}", {**half, **overrides}, 2 * HALF, folder=name, choices={"realism": realism}
-            )
-            for name, overrides in ESTIMATORS.items()
-            for answer, realism in answers
-        ),
-    ]  # fmt: skip
+    least = [
+        entry(f"{name}, least error", overrides, 1.0, choices={"realism": 0.0}) for name, overrides in WHOLLY.items()
+    ]
+    drawn = [entry(name, overrides, 0.0, after=f"{name}, least error") for name, overrides in WHOLLY.items()]
+    return least + drawn + [entry(name, changed, 0.0, after=least[0].name) for name, changed in DRAWN.items()]
 
 
 def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:

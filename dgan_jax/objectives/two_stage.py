@@ -88,11 +88,11 @@ def fooled(score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.A
 
 def priced(
     weights: Weights, name: str, score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array,
-    drawn: jax.Array, left: jax.Array, directions: jax.Array, error: jax.Array,
+    drawn: jax.Array, left: jax.Array, slices: texture.Slices, error: jax.Array,
 ) -> tuple[jax.Array, Report]:  # fmt: skip
     """What a player pays whose `drawn` is to look like what is `left` of the truth; real and fake are the critic's."""
     judged = fooled(score, real, fake) if weights.adversarial else jnp.zeros(())
-    rough = jnp.mean(texture.apart(drawn, left, directions)) if weights.texture else jnp.zeros(())
+    rough = jnp.mean(texture.apart(drawn, left, slices)) if weights.texture else jnp.zeros(())
     loss = weights.adversarial * judged + weights.texture * rough + weights.error * error
     return loss, Report(named(name, {"adversarial": judged, "texture": rough, "error": error}))
 
@@ -128,8 +128,8 @@ def adversarial(
         y = measure(keys[0], example)
         shape = code_shape(encode, example["image"], y)
         update = lambda k: draw_update(k, shape, steps=process.steps, latent=latent)
-        directions = texture.draw_directions(keys[3], shape[-1])
-        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "directions": directions}
+        slices = texture.draw_slices(keys[3], shape[-1])
+        return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "slices": slices}
 
     def pairs(params: dict, batch: Example, y: Measurement, own: Draws) -> tuple[jax.Array, ...]:
         """x_t real and fake, x_{t+1}, x0 predicted, the code of least error and the true one."""
@@ -151,7 +151,7 @@ def adversarial(
         real, fake, x_next, x0, best, truth = pairs(params, batch, y, own)
         score = lambda x: judge(params["critic"], x, own.t, x_next, y, best)
         error = jnp.mean(errors(best + x0, truth, y))
-        return priced(weights, "generator", score, real, fake, x0, truth - best, draws["directions"], error)
+        return priced(weights, "generator", score, real, fake, x0, truth - best, draws["slices"], error)
 
     return Objective(draw, phases(weights, Phase("critic", critic), Phase("generator", generator)))
 
@@ -169,9 +169,9 @@ def refinement(
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
         keys = jax.random.split(key, 4)
         y = measure(keys[0], example)
-        directions = texture.draw_directions(keys[3], code_shape(encode, example["image"], y)[-1])
+        slices = texture.draw_slices(keys[3], code_shape(encode, example["image"], y)[-1])
         latents = jax.random.normal(keys[2], (latent,))
-        return {"y": y, "sample": keys[1], "latent": latents, "directions": directions}
+        return {"y": y, "sample": keys[1], "latent": latents, "slices": slices}
 
     def played(params: dict, batch: Example, draws: dict) -> tuple[jax.Array, ...]:
         """What is real and what is refined, the code of least error and the true one."""
@@ -194,7 +194,7 @@ def refinement(
         real, fake, best, truth = played(params, batch, draws)
         error = jnp.mean(errors(best + fake, truth, draws["y"]))
         score = scored(params, draws, best)
-        return priced(weights, "refiner", score, real, fake, fake, real, draws["directions"], error)
+        return priced(weights, "refiner", score, real, fake, fake, real, draws["slices"], error)
 
     return Objective(draw, phases(weights, Phase("second_critic", critic), Phase("refiner", refiner)))
 
