@@ -41,10 +41,12 @@ def write(
         raise ValueError(f"the type of weights is one of {', '.join(DTYPES)}, got {dtype!r}")
     narrow = lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
     params = jax.tree.map(lambda leaf: narrow(np.asarray(leaf)), variables)
-    # Where the images lay is nobody's business, and means nothing elsewhere.
-    place = Path(experiment.data.name)
-    data = dataclasses.replace(experiment.data, name=place.name) if place.exists() else experiment.data
-    config = {"experiment": to_dict(dataclasses.replace(experiment, data=data)), "training": training}
+    # Where images and earlier weights lay is nobody's business, and means nothing elsewhere.
+    bare = lambda place: Path(place).name if Path(place).exists() else place
+    data = dataclasses.replace(experiment.data, name=bare(experiment.data.name))
+    train = dataclasses.replace(experiment.train, begin_with=bare(experiment.train.begin_with))
+    plain = to_dict(dataclasses.replace(experiment, data=data, train=train))
+    config = {"experiment": plain, "training": training}
     return write_weights(path, params, config=config, versions=versions())
 
 
