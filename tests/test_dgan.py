@@ -144,25 +144,33 @@ def test_without_a_say_there_is_no_critic():
         assert [phase.player for phase in stage.objective.phases] == list(stage.optimizers)
 
 
-def test_textures_are_compared_by_how_rough_they_are_not_by_where(images):
+def test_textures_are_compared_by_how_rough_they_are_not_by_where():
     slices = jax.vmap(lambda key: texture.draw_slices(key, 3))(jax.random.split(jax.random.key(0), 2))
-    np.testing.assert_allclose(jnp.linalg.norm(slices.directions, axis=1), 1, rtol=1e-5)
-    apart = lambda code: np.asarray(texture.apart(code, images, slices))
-    assert np.array_equal(apart(images), [0, 0])
-    noise = 0.5 * jax.random.normal(jax.random.key(1), (2, 2 * SIDE, SIDE, 3))
-    rough, other = noise[:, :SIDE], noise[:, SIDE:]
-    assert np.all(texture.apart(rough, other, slices) < 0.3), "the same roughness, elsewhere"
-    assert np.all(texture.apart(0.0 * rough, other, slices) > 0.6)
-    half = jnp.arange(SIDE)[:, None, None] < SIDE // 2
-    assert np.all(texture.apart(half * rough, (1 - half) * rough, slices) > 0.6), "roughness at the wrong place"
-    # One window, one direction, one place at a time.
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    around = np.stack([padded[:, i : i + SIDE, j : j + SIDE] for i in range(3) for j in range(3)], axis=-1)
-    for n in range(2):
-        seen = np.einsum("hwck,ckn->hwn", around[n], slices.directions[n].reshape(3, 9, -1))
-        seen = np.roll(seen, slices.shift[n], axis=(0, 1))
-        window = np.sort(seen[8:16, 24:32].reshape(64, -1), axis=0)
-        np.testing.assert_allclose(texture.along(images, slices)[n, 1 * SIDE // 8 + 3], window, atol=1e-5)
+    np.testing.assert_allclose(jnp.linalg.norm(slices.directions, axis=2), 1, rtol=1e-5)
+    noise = 0.1 * jax.random.normal(jax.random.key(1), (2, 128, 64, 3))
+    rough, other = noise[:, :64], noise[:, 64:]
+    apart = lambda image: np.asarray(texture.apart(image, other, slices))
+    assert np.array_equal(apart(other), [0, 0])
+    same, none = apart(rough), apart(0 * rough)
+    assert np.all(same < 0.5 * none), "the same roughness, elsewhere"
+    half = jnp.arange(64)[:, None, None] < 32
+    wrong = texture.apart(half * rough, (1 - half) * rough, slices)
+    assert np.all(wrong > 2 * same), "roughness at the wrong place"
+    blocks = jnp.repeat(jnp.repeat(rough[:, ::4, ::4], 4, axis=1), 4, axis=2)
+    assert np.all(apart(blocks) > 1.5 * same), "blocks of equal spread"
+
+
+def test_textures_along_a_direction_are_those_of_one_place_at_a_time(images):
+    slices = jax.vmap(lambda key: texture.draw_slices(key, 3))(jax.random.split(jax.random.key(0), 2))
+    padded = np.pad(images, ((0, 0), (2, 3), (2, 3), (0, 0)))
+    shift = np.asarray(slices.shift)
+    found = texture.along(images, slices.directions[:, 0], shift)
+    assert found.shape == (2, 1, 16 * 16, texture.COUNT), "32 pixels are a window"
+    for n, image in enumerate(padded):
+        places = [(i, j) for i in range(0, SIDE, 2) for j in range(0, SIDE, 2)]
+        around = np.stack([image[i : i + 7, j : j + 7].transpose(2, 0, 1).ravel() for i, j in places])
+        seen = np.sort(around @ np.asarray(slices.directions[n, 0]), axis=0)
+        np.testing.assert_allclose(found[n, 0], seen, atol=1e-5)
 
 
 def test_a_thinned_chain_keeps_its_marginals():

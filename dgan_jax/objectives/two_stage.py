@@ -27,6 +27,8 @@ from dgan_jax.process.gaussian import Tables, diffuse, posterior_sample
 Measure = Callable[[jax.Array, Example], Measurement]
 Encode = Callable[[jax.Array, Measurement], jax.Array]
 """(image, y) -> code."""
+Decode = Callable[[jax.Array, Measurement], jax.Array]
+"""(code, y) -> image."""
 Errors = Callable[[jax.Array, jax.Array, Measurement], jax.Array]
 """(predicted code, true code, y) -> one number an image [B]."""
 Least = Callable[[Any, Measurement], jax.Array]
@@ -90,11 +92,17 @@ def priced(
     weights: Weights, name: str, score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array,
     drawn: jax.Array, left: jax.Array, slices: texture.Slices, error: jax.Array,
 ) -> tuple[jax.Array, Report]:  # fmt: skip
-    """What a player pays whose `drawn` is to look like what is `left` of the truth; real and fake are the critic's."""
+    """What a player pays whose image `drawn` is to look like what is `left` of the truth; real and fake are codes."""
     judged = fooled(score, real, fake) if weights.adversarial else jnp.zeros(())
     rough = jnp.mean(texture.apart(drawn, left, slices)) if weights.texture else jnp.zeros(())
     loss = weights.adversarial * judged + weights.texture * rough + weights.error * error
     return loss, Report(named(name, {"adversarial": judged, "texture": rough, "error": error}))
+
+
+def remainders(decode: Decode, y: Measurement, best: jax.Array, *codes: jax.Array) -> list[jax.Array]:
+    """What each code adds to the image of least error."""
+    least = decode(best, y)
+    return [decode(best + code, y) - least for code in codes]
 
 
 def phases(weights: Weights, critic: Phase, player: Phase) -> tuple[Phase, ...]:
@@ -119,7 +127,7 @@ def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) 
 
 def adversarial(
     *, predict: Predict, least: Least, judge: Judge, process: Tables, pair: Pair, measure: Measure, encode: Encode,
-    latent: int, errors: Errors, weights: Weights, gamma: float, every: int,
+    decode: Decode, latent: int, errors: Errors, weights: Weights, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
     """Critic, then generator, on what the estimator leaves."""
 
@@ -128,7 +136,7 @@ def adversarial(
         y = measure(keys[0], example)
         shape = code_shape(encode, example["image"], y)
         update = lambda k: draw_update(k, shape, steps=process.steps, latent=latent)
-        slices = texture.draw_slices(keys[3], shape[-1])
+        slices = texture.draw_slices(keys[3], example["image"].shape[-1])
         return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "slices": slices}
 
     def pairs(params: dict, batch: Example, y: Measurement, own: Draws) -> tuple[jax.Array, ...]:
@@ -151,14 +159,15 @@ def adversarial(
         real, fake, x_next, x0, best, truth = pairs(params, batch, y, own)
         score = lambda x: judge(params["critic"], x, own.t, x_next, y, best)
         error = jnp.mean(errors(best + x0, truth, y))
-        return priced(weights, "generator", score, real, fake, x0, truth - best, draws["slices"], error)
+        drawn, left = remainders(decode, y, best, x0, truth - best)
+        return priced(weights, "generator", score, real, fake, drawn, left, draws["slices"], error)
 
     return Objective(draw, phases(weights, Phase("critic", critic), Phase("generator", generator)))
 
 
 def refinement(
-    *, sample: Sample, least: Least, refine: Refine, judge: Judge, measure: Measure, encode: Encode, latent: int,
-    errors: Errors, weights: Weights, gamma: float, every: int,
+    *, sample: Sample, least: Least, refine: Refine, judge: Judge, measure: Measure, encode: Encode, decode: Decode,
+    latent: int, errors: Errors, weights: Weights, gamma: float, every: int,
 ) -> Objective:  # fmt: skip
     """The refiner's critic, then the refiner, on samples of a generator that this objective does not train.
 
@@ -169,7 +178,7 @@ def refinement(
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
         keys = jax.random.split(key, 4)
         y = measure(keys[0], example)
-        slices = texture.draw_slices(keys[3], code_shape(encode, example["image"], y)[-1])
+        slices = texture.draw_slices(keys[3], example["image"].shape[-1])
         latents = jax.random.normal(keys[2], (latent,))
         return {"y": y, "sample": keys[1], "latent": latents, "slices": slices}
 
@@ -194,7 +203,8 @@ def refinement(
         real, fake, best, truth = played(params, batch, draws)
         error = jnp.mean(errors(best + fake, truth, draws["y"]))
         score = scored(params, draws, best)
-        return priced(weights, "refiner", score, real, fake, fake, real, draws["slices"], error)
+        drawn, left = remainders(decode, draws["y"], best, fake, real)
+        return priced(weights, "refiner", score, real, fake, drawn, left, draws["slices"], error)
 
     return Objective(draw, phases(weights, Phase("second_critic", critic), Phase("refiner", refiner)))
 

@@ -267,7 +267,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     errors = lambda code, truth, y: decibels(decode(code, y), decode(truth, y))
     shared: Any = {"least": least, "measure": task.measure, "encode": encode, "errors": errors}
     contest: Any = {
-        "judge": judge, "latent": config.latent, "gamma": config.gradient_penalty, "every": config.penalty_every,
+        "judge": judge, "decode": decode, "latent": config.latent,
+        "gamma": config.gradient_penalty, "every": config.penalty_every,
         "weights": two_stage.Weights(config.adversarial, config.texture, config.reconstruction),
     }  # fmt: skip
     estimate = two_stage.estimate(**shared)
