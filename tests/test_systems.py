@@ -134,8 +134,10 @@ def test_two_devices_do_what_one_does(get_tiny, folder):
         for name in theirs.keys() - {"steps_per_second", "stage"} - later:
             # A gap is the small difference of logits that are not small.
             atol = 1e-4 if name.endswith("/gap") else 1e-5
+            # A distance of absolute differences has gradients of signs, which sign-like steps follow.
+            rtol = 1e-2 if name.endswith("/texture") else 2e-3
             np.testing.assert_allclose(
-                ours[name], theirs[name], rtol=2e-3, atol=atol, err_msg=f"{name} at {theirs['step']}"
+                ours[name], theirs[name], rtol=rtol, atol=atol, err_msg=f"{name} at {theirs['step']}"
             )
     # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
     moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])

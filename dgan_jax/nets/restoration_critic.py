@@ -34,4 +34,6 @@ class RestorationCritic(nn.Module):
                 h = conv(width, 1, self.dtype, f"down_{level}")(haar.dwt(h) / 2)
             for i in range(count):
                 h = SteeredBlock(self.dtype, name=f"down_{level}_{i}")(h, steer)
-        return conv(1, 1, self.dtype, "out")(nn.relu(h)).astype(jnp.float32).reshape(h.shape[0], -1)
+        # Real and fake are judged against each other: what both are given means nothing.
+        out = nn.Conv(1, (1, 1), use_bias=False, dtype=self.dtype, name="out")
+        return out(nn.relu(h)).astype(jnp.float32).reshape(h.shape[0], -1)
