@@ -133,21 +133,27 @@ def digest(variables: dict[str, Any]) -> str:
     return hashed.hexdigest()
 
 
+COSTS = ("steps", "seconds", "images")
+
+
 def training_of(place: str | Path) -> dict[str, Any]:
     """What the networks of a run or of a weights file cost: steps, seconds in the loop (compilation and pauses apart),
-    images, and the machine if known."""
+    images, and the machine if known; with what they began with."""
     if (file := weights.find(place)) is not None:
         return weights.read(file).training
-    folder, batch = Path(place), experiment_of(place).data.batch
+    folder, experiment = Path(place), experiment_of(place)
     rows = [row for row in log.read(folder / "log.jsonl") if "steps_per_second" in row]
     steps = [0, *(row["step"] for row in rows)]
     seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
-    return {
-        "steps": steps[-1] if rows else None,
-        "seconds": seconds if rows else None,
-        "images": steps[-1] * batch if rows else None,
-        "hardware": machine_of(folder),
-    }
+    own = {"steps": steps[-1], "seconds": seconds, "images": steps[-1] * experiment.data.batch} if rows else {}
+    before: dict[str, Any] = dict.fromkeys(own, 0)
+    if experiment.train.begin_with:
+        try:
+            before = training_of(experiment.train.begin_with)
+        except ValueError:
+            before = {}  # it is no longer there: what it cost is not known
+    sums = {name: own[name] + before[name] if name in own and before.get(name) is not None else None for name in COSTS}
+    return {**sums, "hardware": machine_of(folder)}
 
 
 def machine_of(folder: Path) -> dict[str, Any] | None:
