@@ -23,9 +23,9 @@ def colour(image: np.ndarray, side: int) -> Image.Image:
 
 
 def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Lines no wider than so many pixels, broken at spaces and after underscores; a longer word is a line by itself."""
+    """Lines no wider than so many pixels, broken at spaces and after _ , and @; a longer word is a line by itself."""
     lines = [""]
-    for word in re.findall(r"[^ _]+_?|_| +", text):
+    for word in re.findall(r"[^ _,@]+[_,@]?|[_,@]| +", text):
         if lines[-1] and font.getlength((lines[-1] + word).rstrip()) > width:
             lines.append("")
         lines[-1] += word.lstrip() if not lines[-1] else word
