@@ -236,7 +236,7 @@ def test_a_run_on_a_mixture_restores_single_kinds_with_choices(tmp_path):
 
     trained = load(tmp_path)[2]["params"]
     fresh = fresh_state(experiment, system := loop.built(experiment))
-    begun = loop.handed(fresh, tmp_path)
+    begun = loop.handed(fresh, trained, tmp_path)
     assert set(trained) == set(system.players)
     for held in (begun.params, begun.ema):
         assert all(jax.tree.all(jax.tree.map(np.array_equal, held[name], trained[name])) for name in held)

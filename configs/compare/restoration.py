@@ -6,9 +6,6 @@ Without folders it trains on the photographs that come with scikit-image and mea
 were trained for longer with --add NAME=RUN. Measured: docs/results/
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from dgan_jax.compare.config import Compare, Entry
 from dgan_jax.compare.trial import Trial
 from dgan_jax.core.experiment import Data
@@ -25,29 +22,23 @@ CLASSICAL = (
     "median", "bilateral", "wiener", "total_variation", "nonlocal_means",
 )  # fmt: skip
 ANY = ("ddgan", "wavediff", "lddgan", "diffusion_gan_noise")
-HOLES = ("ddgan_photos_inpaint", "wavediff_photos_inpaint", "lddgan_photos_inpaint", "diffir_photos_inpaint",
-         "diffusion_gan_noise_photos_inpaint")  # fmt: skip
 SETS = ("bsd100", "urban100", "mcmaster")
 
 
 def entries() -> list[Entry]:
     """Classical ones, those that learn one task at a time, and ours, which learns all three at once: two rows."""
+
+    def learned(system: str, task: Task, what: str = "") -> Entry:
+        return Entry(name=f"{system}{what}", config=f"{system}_photos_inpaint", task=task, seconds=SECONDS)
+
     # One kind of hole and one first estimate for all: what differs is the system.
-    same = {"task.hole": "crops", "task.fill": "coherent"}
-
-    def learned(config: str, overrides: Mapping[str, Any]) -> Entry:
-        name = config.partition("_photos")[0]
-        return Entry(name=name, config=config, overrides=overrides, seconds=SECONDS)
-
-    def taught(system: str, what: str, task: Task) -> Entry:
-        return Entry(name=f"{system}, {what}", config=f"{system}_photos_inpaint", task=task, seconds=SECONDS)
-
+    holes = Inpaint(hole="crops", fill="coherent")
     return [
         *(Entry(name=name, system=name) for name in CLASSICAL),
-        *(learned(config, same) for config in HOLES),
-        learned("srddgan_photos_x4", {}),
-        *(taught(system, "x4", SuperResolution(scale=4)) for system in ANY),
-        *(taught(system, "noise", Denoise(sigma=(5.0, 50.0))) for system in ANY),
+        *(learned(system, holes) for system in (*ANY, "diffir")),
+        Entry(name="srddgan", config="srddgan_photos_x4", seconds=SECONDS),
+        *(learned(system, SuperResolution(scale=4), ", x4") for system in ANY),
+        *(learned(system, Denoise(sigma=(5.0, 50.0)), ", noise") for system in ANY),
         *(
             Entry(name=f"dgan, {answer}", folder="dgan", config="dgan_photos", seconds=SECONDS, choices=choices)
             for answer, choices in (("least error", {"realism": 0.0}), ("sample", {"realism": 1.0}))

@@ -43,12 +43,6 @@ Refine = Callable[[Any, jax.Array, jax.Array, Measurement, jax.Array], jax.Array
 """(refiner parameters, x0, z, y, code of least error) -> refined x0."""
 
 
-def code_shape(encode: Encode, image: jax.Array, y: Measurement) -> tuple[int, ...]:
-    """Of the code of one example."""
-    first = jax.tree.map(lambda value: value[None], y)
-    return jax.eval_shape(lambda x: encode(x[None], first)[0], image).shape
-
-
 def noise_pair(process: Tables, x0: jax.Array, draws: Draws) -> tuple[jax.Array, jax.Array]:
     """(x_t, x_{t+1}) of any chain, also one whose steps depend on x0: first the noisier one, then the way back."""
     x_next = diffuse(process, x0, draws.t + 1, draws.noise_marginal)
@@ -134,7 +128,8 @@ def adversarial(
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
         keys = jax.random.split(key, 4)
         y = measure(keys[0], example)
-        shape = code_shape(encode, example["image"], y)
+        first = jax.tree.map(lambda value: value[None], y)
+        shape = jax.eval_shape(lambda x: encode(x[None], first)[0], example["image"]).shape
         update = lambda k: draw_update(k, shape, steps=process.steps, latent=latent)
         slices = texture.draw_slices(keys[3], example["image"].shape[-1])
         return {"y": y, "critic": update(keys[1]), "generator": update(keys[2]), "slices": slices}

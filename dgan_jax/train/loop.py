@@ -63,10 +63,8 @@ def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], Train
     return make
 
 
-def handed(state: TrainState, place: str | Path) -> TrainState:
-    """A fresh state whose players have the weights of a run or a weights file that holds players of that name."""
-    given = load(place)[2]["params"]
-    shapes = lambda tree: jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
+def handed(state: TrainState, given: dict[str, Any], place: str | Path) -> TrainState:
+    """A fresh state whose players begin with the weights that are given, by player; they come from `place`."""
     same = [name for name in state.params if name in given]
     if not same:
         raise ValueError(
@@ -74,7 +72,7 @@ def handed(state: TrainState, place: str | Path) -> TrainState:
             f"{', '.join(state.params)}"
         )
     for name in same:
-        if shapes(given[name]) != shapes(state.params[name]):
+        if weights.shapes(given[name]) != weights.shapes(state.params[name]):
             raise ValueError(
                 f"the {name} of {place} has other shapes than this config describes; give the options of the system "
                 "and the task that it was trained with"
@@ -176,8 +174,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     batches = open_batches(experiment)
     # Shapes are checked by tracing, before anything is written.
     start = state_like(experiment, system, 0)
+    earlier = functools.cache(lambda: load(options.begin_with)[2]["params"])
     if options.begin_with and not (folder / "config.json").exists():
-        handed(start, options.begin_with)
+        handed(start, earlier(), options.begin_with)
     main = jax.process_index() == 0
     if main:
         claim(folder, experiment)
@@ -189,7 +188,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
 
     def first() -> TrainState:
         state = fresh_state(experiment, system)
-        return jax.device_get(handed(state, options.begin_with) if options.begin_with else state)
+        return jax.device_get(handed(state, earlier(), options.begin_with) if options.begin_with else state)
 
     runner = Runner(
         experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),

@@ -67,6 +67,11 @@ def read(path: Path) -> Trained:
         raise ValueError(f"{path} holds no networks that dgan export wrote ({error})") from error
 
 
+def shapes(tree: Any) -> Any:
+    """The shape of each leaf, in its place."""
+    return jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
+
+
 def fitted(path: Path, held: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
     """Variables in the types of `like` (shapes by player); a ValueError if those of the file at `path` are others.
 
@@ -76,7 +81,6 @@ def fitted(path: Path, held: dict[str, Any], like: dict[str, Any]) -> dict[str, 
     for kind, players in held.items():
         for player, tree in players.items():
             wanted = like.get(kind, {}).get(player)
-            shapes = lambda tree: jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
             if wanted is None or shapes(tree) != shapes(wanted):
                 raise ValueError(f"{path} holds other arrays for {player!r} than its config describes; fetch it again")
             found[kind][player] = jax.tree.map(lambda leaf, as_: leaf.astype(as_.dtype), tree, wanted)
