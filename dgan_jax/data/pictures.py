@@ -53,7 +53,7 @@ def grid(
     for column, one in enumerate(lines):
         for i, text in enumerate(one):
             top = head - line * (len(one) - i)
-            pen.text((GAP + column * (width + GAP) + width // 2, top), text, fill=INK, font=font, anchor="mt")
+            pen.text((GAP + column * (width + GAP) + width // 2, top), text, fill=INK, font=font, anchor="ma")
     top = head + GAP
     for row, height in zip(cells, heights, strict=True):
         for column, cell in enumerate(row):
