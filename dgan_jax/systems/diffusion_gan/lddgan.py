@@ -100,6 +100,8 @@ class Config:
     autoencoder_blocks: int = 2
     autoencoder_attention: tuple[int, ...] = (16,)
     """Side lengths (at the training size) that have self-attention."""
+    autoencoder_middle_attention: bool = True
+    """Self-attention at the side of the codes; without it there is none in the autoencoder."""
     autoencoder_groups: int = 32
     """Groups of the autoencoder's norms."""
     autoencoder_dropout: float = 0.2
@@ -153,7 +155,8 @@ def autoencoder_of(config: Config, spec: Spec) -> Autoencoder:
     options: dict[str, Any] = {
         "resolution": spec.height, "out_channels": spec.channels, "features": config.autoencoder_features,
         "multipliers": config.autoencoder_multipliers, "blocks": config.autoencoder_blocks,
-        "attention": config.autoencoder_attention, "bottleneck": config.code_channels,
+        "attention": config.autoencoder_attention, "middle_attention": config.autoencoder_middle_attention,
+        "bottleneck": config.code_channels,
         "code_channels": config.code_channels, "tanh": config.autoencoder_tanh, "scale": config.code_scale or None,
         "groups": config.autoencoder_groups, "dropout": config.autoencoder_dropout, "dtype": jnp.dtype(config.dtype),
     }  # fmt: skip
