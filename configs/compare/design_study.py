@@ -67,7 +67,7 @@ def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:
 def get_compare() -> Compare:
     hole = lambda kind: Inpaint(hole=kind, fill="coherent")
     inside = ("psnr_hole", "ssim_hole", "swd_rgb", "diversity")
-    latent = {"task.hole": "crops", "task.fill": "coherent", "data.size": 128, "data.batch": 4}
+    latent = {"task.hole": "crops", "task.fill": "coherent"}
     return Compare(
         title="What each choice is worth",
         entries=(

@@ -18,13 +18,13 @@ def get_config() -> Experiment:
             steps=2, features=32, multipliers=(1, 2, 2), blocks=1, latent=32, latent_layers=2, latent_embedding=64,
             critic_features=16, critic_embedding=64, residual=True, reconstruction=10.0, learning_rate_generator=4e-4,
             learning_rate_critic=1e-4, ema=0.99, autoencoder_features=16, autoencoder_multipliers=(1, 2),
-            autoencoder_blocks=1, autoencoder_attention=(), autoencoder_groups=8, autoencoder_dropout=0.0,
-            autoencoder_share=0.4, autoencoder_learning_rate=1e-3, patch_features=16, patch_layers=2,
-            adversarial_start=200,
+            autoencoder_blocks=1, autoencoder_attention=(), autoencoder_middle_attention=False, autoencoder_groups=8,
+            autoencoder_dropout=0.0, autoencoder_share=0.6, autoencoder_learning_rate=1e-3, patch_features=16,
+            patch_layers=2, adversarial_start=1500,
         ),
         task=Inpaint(hole="brush"),
-        data=Data(name="bundled", size=64, batch=16),
-        train=Train(steps=1_000, epoch=100, sample_every=250, checkpoint_every=100, log_every=10),
+        data=Data(name="bundled", size=64, batch=4),
+        train=Train(steps=4_000, epoch=400, sample_every=1000, checkpoint_every=400, log_every=20),
     )  # fmt: skip
 
 
