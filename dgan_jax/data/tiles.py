@@ -15,24 +15,29 @@ def tiles(
     With a limit, that many pieces are taken evenly from all of them. They come in turn from each photograph, so that
     the first few show them all. The last batch is shorter.
     """
-    places = []
-    for i in range(len(source)):
+
+    def sides(i: int) -> tuple[int, int]:
         # Photographs need not fit in memory together.
-        height, width = source.gather(np.array([i]))[0][0].shape[:2] if source.sizes is None else source.sizes[i]
-        places += [
-            (i, top, left) for top in range(0, height - size + 1, size) for left in range(0, width - size + 1, size)
-        ]
-    if not places:
+        shape = source.gather(np.array([i]))[0][0].shape if source.sizes is None else source.sizes[i]
+        return int(shape[0]), int(shape[1])
+
+    # Counted, not listed: a photograph may have millions of pieces.
+    grids = np.array([sides(i) for i in range(len(source))]) // size
+    ends = np.cumsum(grids.prod(axis=1))
+    if not ends[-1]:
         raise ValueError(f"no image is as large as {size}x{size}; give a smaller --size")
-    count = len(places) if limit is None else min(limit, len(places))
-    chosen = np.linspace(0, len(places) - 1, count).round().astype(int)
-    owner = np.array([places[n][0] for n in chosen])
+    count = int(ends[-1]) if limit is None else min(limit, int(ends[-1]))
+    chosen = np.linspace(0, ends[-1] - 1, count).round().astype(int)
+    owner = np.searchsorted(ends, chosen, side="right")
     turn = np.arange(count) - np.searchsorted(owner, owner)
     chosen = chosen[np.lexsort((owner, turn))]
+
+    def piece(n: int) -> np.ndarray:
+        i = int(np.searchsorted(ends, n, side="right"))
+        row, column = divmod(int(n - ends[i] + grids[i].prod()), int(grids[i, 1]))
+        photograph = source.gather(np.array([i]))[0][0]
+        return photograph[row * size :, column * size :][:size, :size].copy()
+
     for first in range(0, count, batch):
         numbers = chosen[first : first + batch]
-        cut = []
-        for i, top, left in (places[n] for n in numbers):
-            photograph = source.gather(np.array([i]))[0][0]
-            cut.append(photograph[top : top + size, left : left + size].copy())
-        yield numbers, {"image": np.stack(cut)}
+        yield numbers, {"image": np.stack([piece(n) for n in numbers])}
