@@ -46,17 +46,24 @@ WHOLE = ("psnr_rgb", "ssim_rgb_gauss", "swd_rgb")
 
 
 def entries() -> list[Entry]:
-    """Of each whole network two rows, the answer of least error and a sample; of each way to draw, a sample."""
+    """Of each whole network two rows, the answer of least error and a sample; of each way to draw, a sample.
+
+    The default's chain of four steps is also restored with in one and in two.
+    """
 
     def entry(name: str, overrides: Mapping[str, Any], share: float, **more: Any) -> Entry:
-        shares = {"system.estimate_share": share, "system.refine_share": 0.0}
-        return Entry(name=name, config="dgan_photos", overrides={**shares, **overrides}, seconds=HALF, **more)
+        common = {"system.estimate_share": share, "system.refine_share": 0.0, "system.restore_steps": 4}
+        return Entry(name=name, config="dgan_photos", overrides={**common, **overrides}, seconds=HALF, **more)
 
     least = [
         entry(f"{name}, least error", overrides, 1.0, choices={"realism": 0.0}) for name, overrides in WHOLLY.items()
     ]
     drawn = [entry(name, overrides, 0.0, after=f"{name}, least error") for name, overrides in WHOLLY.items()]
-    return least + drawn + [entry(name, changed, 0.0, after=least[0].name) for name, changed in DRAWN.items()]
+    fewer = [
+        entry(f"default in {steps}", {}, 0.0, after=least[0].name, folder="default", choices={"restore_steps": steps})
+        for steps in (1, 2)
+    ]
+    return least + drawn + fewer + [entry(name, changed, 0.0, after=least[0].name) for name, changed in DRAWN.items()]
 
 
 def trial(name: str, task: Task, metrics: tuple[str, ...] = WHOLE) -> Trial:

@@ -13,7 +13,7 @@ from dgan_jax.tasks.mixture import Mixture
 
 def get_config() -> Experiment:
     return Experiment(
-        system=dgan.Config(estimate_share=0.8325, refine_share=0.03),
+        system=dgan.Config(estimate_share=0.8325),
         task=Mixture(kinds=("low", "noise", "hole"), noise=(5.0, 50.0), hole="crops", fill="coherent"),
         # One image at a time: on CPUs many small steps learn several times faster than few large ones.
         data=Data(name="bundled", size=128, batch=1),

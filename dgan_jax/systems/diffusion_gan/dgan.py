@@ -82,7 +82,7 @@ class Config:
 
     steps: int = 4
     """Denoising steps T of the chain that is trained."""
-    restore_steps: int = 4
+    restore_steps: int = 2
     """Steps of the chain when restoring: a divisor of `steps`."""
     realism: float = 1.0
     """When restoring: 0 is the answer of least error (one call), 1 a sample, between them their weighted mean."""
