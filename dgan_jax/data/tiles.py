@@ -30,14 +30,14 @@ def tiles(
     chosen = np.linspace(0, ends[-1] - 1, count).round().astype(int)
     owner = np.searchsorted(ends, chosen, side="right")
     turn = np.arange(count) - np.searchsorted(owner, owner)
-    chosen = chosen[np.lexsort((owner, turn))]
+    order = np.lexsort((owner, turn))
+    chosen, owner = chosen[order], owner[order]
 
-    def piece(n: int) -> np.ndarray:
-        i = int(np.searchsorted(ends, n, side="right"))
+    def piece(n: int, i: int) -> np.ndarray:
         row, column = divmod(int(n - ends[i] + grids[i].prod()), int(grids[i, 1]))
         photograph = source.gather(np.array([i]))[0][0]
         return photograph[row * size :, column * size :][:size, :size].copy()
 
     for first in range(0, count, batch):
-        numbers = chosen[first : first + batch]
-        yield numbers, {"image": np.stack([piece(n) for n in numbers])}
+        numbers, owners = (each[first : first + batch] for each in (chosen, owner))
+        yield numbers, {"image": np.stack([piece(n, i) for n, i in zip(numbers, owners, strict=True)])}
