@@ -1,6 +1,7 @@
 """DiffIR: stated sizes, both lowerings of its depthwise convolution, and every task's shapes by tracing alone."""
 
 import dataclasses
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,9 @@ import pytest
 
 from dgan_jax import systems
 from dgan_jax.convert import diffir as names
+from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.core.parts import Context, Spec
+from dgan_jax.nets.unet_critic import UNetCritic
 from dgan_jax.ops import depthwise as ops
 from dgan_jax.systems.diffusion_gan import diffir
 from dgan_jax.tasks.deblur import Deblur
@@ -81,13 +84,16 @@ def traced(task, config, side=64):
 
 @every_task
 def test_every_stage_of_every_task_has_finite_shapes_and_its_own_players(task):
-    system, batch, keys, _, state = traced(task, dataclasses.replace(SMALL, prior_share=0.25))
-    assert [stage.name for stage in system.stages] == ["first", "prior", "second"]
+    enlarging = isinstance(task, SuperResolution)
+    config = dataclasses.replace(SMALL, prior_share=0.5, vgg=0.0, third_share=0.25 if enlarging else 0.0)
+    system, batch, keys, _, state = traced(task, config)
+    assert [stage.name for stage in system.stages] == ["first", "prior", "second", "third"][: 3 + enlarging]
     assert sum(stage.steps for stage in system.stages) == 8
     for stage in system.stages:
         players = [phase.player for phase in stage.objective.phases]
         assert set(players) == set(stage.optimizers)
-        assert ("critic" in players) == (isinstance(task, Inpaint) and stage.name != "prior")
+        judged = stage.name == "third" or (isinstance(task, Inpaint) and stage.name != "prior")
+        assert ("critic" in players) == judged
         for phase in stage.objective.phases:
 
             def run(state, phase=phase, stage=stage):
@@ -111,6 +117,64 @@ def test_the_second_stage_starts_from_the_first_ones_restorer():
     params = {"first": {"encoder": 1, "restorer": 2}, "second": {"condition": 3, "denoiser": 4, "restorer": 5}}
     begun = system.stages[1].begin(params)
     assert begun == {**params, "second": {"condition": 3, "denoiser": 4, "restorer": 2}}
+
+
+def test_the_third_stage_alone_goes_on_from_the_second():
+    config = dataclasses.replace(SMALL, first_share=0.0, third_share=1.0, vgg=0.0)
+    system, *_ = traced(TASKS["superres x4"], config)
+    assert [(stage.name, stage.steps) for stage in system.stages] == [("third", 8)]
+    params = {"first": {"restorer": 2}, "second": {"restorer": 5}}
+    assert system.stages[0].begin(params) == params
+
+
+def test_the_third_stage_trains_is_stopped_and_goes_on(tmp_path):
+    system = dataclasses.replace(SMALL, first_share=0.0, third_share=1.0, vgg=0.0, adversarial=1.0, critic_features=4)
+    data, options = Data(name="bundled", size=32, batch=2), Train(steps=3, checkpoint_every=1, sample_every=0)
+    experiment = Experiment(system=system, task=TASKS["superres x4"], data=data, train=options)
+    whole = loop.train(experiment, tmp_path / "whole")
+    loop.train(experiment, tmp_path / "parts")
+    for step in (2, 3):
+        shutil.rmtree(tmp_path / "parts" / "checkpoints" / str(step))
+    again = loop.train(experiment, tmp_path / "parts")
+    jax.tree.map(np.testing.assert_array_equal, again, whole)
+    vectors = jax.tree.leaves(whole.model_state["critic"]["batch_stats"])
+    assert len(vectors) == 16
+    begun = jax.tree.leaves(loop.fresh_state(experiment, loop.built(experiment)).model_state["critic"]["batch_stats"])
+    assert all(np.any(ours != fresh) for ours, fresh in zip(vectors, begun, strict=True))
+
+
+def test_a_training_that_lacks_the_weights_of_its_perceptual_term_is_refused_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.delenv("DGAN_WEIGHTS", raising=False)
+    experiment = configs.load("diffir_photos_x4")
+    experiment = dataclasses.replace(experiment, system=dataclasses.replace(experiment.system, vgg=1.0))
+    with pytest.raises(ValueError, match=r"weights of vgg19 are not shipped.*dgan convert"):
+        loop.train(experiment, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_critic_of_pixels_has_the_published_size_and_forgets_how_large_its_weights_are():
+    critic, x = UNetCritic(), jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)
+    sizes = jax.tree.leaves(jax.eval_shape(critic.init, jax.random.key(0), x)["params"])
+    assert sum(int(np.prod(leaf.shape)) for leaf in sizes) == 4_376_897
+
+    critic, x = UNetCritic(4), jax.random.normal(jax.random.key(1), (2, 16, 24, 3))
+    variables = critic.init(jax.random.key(0), x)
+    followed = jax.jit(lambda variables: critic.apply(variables, x, mutable=["batch_stats"]))
+    logits, found = followed(variables)
+    assert logits.shape == (2, 16, 24, 1)
+    for _ in range(200):
+        logits, found = followed({"params": variables["params"], **found})
+    for name, stats in found["batch_stats"].items():
+        kernel = np.asarray(variables["params"][name.removeprefix("norm_")]["kernel"], np.float64)
+        largest = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
+        assert next(value for key, value in stats.items() if key.endswith("sigma")) == pytest.approx(largest, rel=1e-4)
+    normed = {name.removeprefix("norm_") for name in found["batch_stats"]}
+    assert normed == {f"conv{i}" for i in range(1, 9)}
+    louder = {
+        name: jax.tree.map(lambda w: 7 * w, leaf) if name in normed else leaf
+        for name, leaf in variables["params"].items()
+    }
+    np.testing.assert_allclose(followed({"params": louder, **found})[0], logits, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "generator."])
@@ -161,6 +225,7 @@ def test_a_perceptual_function_adds_its_weighted_value():
         ({"heads": (1, 2, 3, 8)}, "must divide"),
         ({"first_share": 1.0}, r"first_share must be in \[0, 1\)"),
         ({"second_halvings": (1.5,)}, "parts of the stage"),
+        ({"third_share": 0.6}, "with first_share, at most 1"),
         ({"dtype": "float16"}, "float32 or bfloat16"),
         ({"steps": 0}, "at least 1"),
     ],
@@ -170,6 +235,8 @@ def test_a_config_that_cannot_be_is_refused(changes, message):
         diffir.Config(**changes)
 
 
-def test_an_enlargement_that_it_does_not_do_is_refused():
+def test_what_it_does_not_do_is_refused():
+    with pytest.raises(ValueError, match="only enlarging has a third stage, not deblur"):
+        systems.build(dataclasses.replace(SMALL, third_share=0.1), Deblur(), Spec(height=64, width=64, channels=3))
     with pytest.raises(ValueError, match="enlarges by 2 or 4"):
         systems.build(SMALL, SuperResolution(scale=3), Spec(height=48, width=48, channels=3))

@@ -37,6 +37,7 @@ def entries() -> list[Entry]:
         *(Entry(name=name, system=name) for name in CLASSICAL),
         *(learned(system, holes) for system in (*ANY, "diffir")),
         Entry(name="srddgan", config="srddgan_photos_x4", seconds=SECONDS),
+        Entry(name="diffir, x4", config="diffir_photos_x4", seconds=SECONDS),
         *(learned(system, SuperResolution(scale=4), ", x4") for system in ANY),
         *(learned(system, Denoise(sigma=(5.0, 50.0)), ", noise") for system in ANY),
         *(

@@ -117,13 +117,15 @@ class Objective:
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """One training run. Players without an optimizer here are frozen; `begin` hands weights from the stage before
-    to this one. The `steps` of all stages add up to those of the training (`Spec.steps`)."""
+    to this one. The `steps` of all stages add up to those of the training (`Spec.steps`). `check` is called before
+    anything is trained: a ValueError where what the stage needs beside the data is not there."""
 
     name: str
     steps: int
     objective: Objective
     optimizers: Mapping[str, optax.GradientTransformation]
     begin: Callable[[dict[str, Any]], dict[str, Any]] = lambda params: params
+    check: Callable[[], object] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""The objectives of DiffIR's two stages, and the losses of LaMa that its inpainting borrows.
+"""The objectives of DiffIR's stages, and the losses of LaMa and of Real-ESRGAN that they borrow.
 
-Xia et al., arXiv 2303.09472; Suvorov et al., arXiv 2109.07161. Images are in [0, 1] here, as published.
+Xia et al., arXiv 2303.09472; Suvorov et al., arXiv 2109.07161; Wang et al., arXiv 2107.10833. Images are in [0, 1]
+here, as published.
 """
 
 import dataclasses
@@ -81,16 +82,44 @@ class Adversary:
         return self.adversarial * adversarial + self.feature_matching * matching, metrics, state
 
     def learn(
-        self, params: Any, state: Any, image: jax.Array, truth: jax.Array, hole: jax.Array
+        self, params: Any, state: Any, image: jax.Array, truth: jax.Array, y: Measurement
     ) -> tuple[jax.Array, Metrics, Any]:
-        """The critic's part: (loss, metrics, its model state)."""
-        before = state
+        """The critic's part: (loss, metrics, its model state). Only `hole` is read of y."""
+        before, hole = state, y["hole"]
         real, _, state = self.judge(params, state, truth)
         fake, _, state = self.judge(params, state, image)
         loss_real, loss_fake = masked_critic_loss(real, fake, hole)
         penalty = self.r1 * r1(lambda x: self.judge(params, before, x)[0], truth)
         metrics = {"critic/real": loss_real, "critic/fake": loss_fake, "critic/r1": penalty}
         return loss_real + loss_fake + penalty, metrics, state
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainAdversary:
+    """A critic that knows nothing of the task: Goodfellow et al., arXiv 1406.2661, non-saturating.
+
+    judge: (critic parameters, its model state, images) -> (logits, new model state).
+    """
+
+    judge: Callable[[Any, Any, jax.Array], tuple[jax.Array, Any]]
+    adversarial: float = 1.0
+
+    def teach(self, params: Any, state: Any, image: jax.Array, truth: jax.Array) -> tuple[jax.Array, Metrics, Any]:
+        """The restorer's part: (loss, metrics, the critic's model state)."""
+        del truth
+        fake, state = self.judge(params, state, image)
+        adversarial = jnp.mean(jax.nn.softplus(-fake))
+        return self.adversarial * adversarial, {"restorer/adversarial": adversarial}, state
+
+    def learn(
+        self, params: Any, state: Any, image: jax.Array, truth: jax.Array, y: Measurement
+    ) -> tuple[jax.Array, Metrics, Any]:
+        """The critic's part: (loss, metrics, its model state)."""
+        del y
+        real, state = self.judge(params, state, truth)
+        fake, state = self.judge(params, state, image)
+        loss_real, loss_fake = jnp.mean(jax.nn.softplus(-real)), jnp.mean(jax.nn.softplus(fake))
+        return loss_real + loss_fake, {"critic/real": loss_real, "critic/fake": loss_fake}, state
 
 
 @struct.dataclass
@@ -106,7 +135,7 @@ def restoration(
     player: str,
     forward: Forward,
     image_loss: ImageLoss | None,
-    adversary: Adversary | None,
+    adversary: Adversary | PlainAdversary | None,
     measure: Callable[[jax.Array, Example], Measurement],
     encode: Callable[[jax.Array], jax.Array],
     width: int,
@@ -139,7 +168,7 @@ def restoration(
         truth, y = encode(batch["image"]), draws.y
         image = jax.lax.stop_gradient(forward(params, y, truth, draws.noise)[0])
         state = context.model_state["critic"]
-        loss, metrics, state = adversary.learn(params["critic"], state, image, truth, y["hole"])
+        loss, metrics, state = adversary.learn(params["critic"], state, image, truth, y)
         return loss, Report(metrics, {"critic": state})
 
     phases = [Phase(player, restorer)] + [Phase("critic", critic)] * (adversary is not None)

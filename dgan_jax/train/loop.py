@@ -171,6 +171,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     for stage in system.stages:
         if stage.steps % options.steps_per_call:
             raise ValueError(f"stage {stage.name!r} has {stage.steps} steps, not a multiple of train.steps_per_call")
+        stage.check()
     batches = open_batches(experiment)
     # Shapes are checked by tracing, before anything is written.
     start = state_like(experiment, system, 0)

@@ -39,7 +39,7 @@ def test_the_inpainting_losses_are_the_published_ones(path):
     def run(params):
         real, features, _ = judge(params, statistics, image)
         fake, _, _ = judge(params, statistics, pred)
-        learn = lambda params: adversary.learn(params, statistics, pred, image, judged_hole)[:2]
+        learn = lambda params: adversary.learn(params, statistics, pred, image, {"hole": judged_hole})[:2]
         (disc, metrics), slope = jax.value_and_grad(learn, has_aux=True)(params)
         return {
             "real_map": real, "fake_map": fake, "disc": disc, "r1": metrics["critic/r1"],

@@ -13,9 +13,12 @@ from dgan_jax.metrics import fid, inception, kid
 from dgan_jax.metrics import lpips as lpips_metric
 from dgan_jax.metrics.discriminative import discriminate, separate
 from dgan_jax.metrics.neighbours import coverage
+from dgan_jax.metrics.networks import Judge
 from dgan_jax.nets.inception_v3 import SIDE, InceptionV3
 from dgan_jax.nets.lpips import LPIPS, TRUNKS, distance, per_layer, spatial
 from dgan_jax.nets.vgg import VGG, imagenet
+from dgan_jax.objectives import perceptual
+from dgan_jax.systems.diffusion_gan import diffir
 
 
 def shapes_of(network, *inputs):
@@ -98,6 +101,34 @@ def test_vgg_has_the_published_features_of_each_layer(path):
     back = names.state(network, params)
     mine = {names.torchvision_name(network, name): value for name, value in state.items()}
     assert all(np.array_equal(value, mine[name]) for name, value in back.items())
+
+
+@pytest.mark.parametrize("path", fixtures("sr_perceptual_loss"))
+def test_the_distance_of_features_is_the_published_one_with_its_slope(path, monkeypatch):
+    data, args = np.load(path), args_of(path)
+    layers, state = args["layer_weights"], recipe_state(path)
+    x, truth = (jnp.asarray(nhwc(data[f"in.{name}"])) for name in ("x", "gt"))
+    network = VGG(19, tuple(perceptual.REAL_ESRGAN | layers))
+    params = names.params(network, shapes_of(network, x), state)
+    distances = {
+        "l1": perceptual.mean_absolute,
+        "l2": lambda a, b: jnp.mean(jnp.square(a - b)),
+        "fro": lambda a, b: jnp.linalg.norm(a - b),
+    }
+
+    @jax.jit
+    def run(params, x):
+        apart = lambda x, distance: perceptual.features_apart(params, layers, x, truth, distance=distance)
+        monkeypatch.setattr(diffir.pretrained, "read", lambda name, folder: Judge(params, ""))
+        found = {name: apart(x, distance) for name, distance in distances.items()}
+        theirs = perceptual.features_apart(params, perceptual.REAL_ESRGAN, x, truth)
+        return found, jax.grad(apart)(x, perceptual.mean_absolute), diffir.through_vgg(x, truth), theirs
+
+    found, slope, ours, theirs = run(params, x)
+    for name, value in found.items():
+        assert error(value, data[f"out.percep_{name}"]) < 1e-5, name
+    assert error(slope, nhwc(data["out.grad_x"])) < 1e-5
+    assert ours == theirs > 0
 
 
 @pytest.mark.parametrize("path", fixtures("metrics_sets"))

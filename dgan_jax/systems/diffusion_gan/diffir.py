@@ -6,13 +6,17 @@ The first stage trains the restorer with an encoder that reads the prior off the
 second keeps that encoder as a frozen teacher, starts from that restorer, and learns to denoise the prior from the
 damaged image alone, through the whole chain: only the second can restore. While the first is trained, `restore` lets
 its encoder read the task's cheap estimate in the place of the original, so that pictures show how it comes along.
+Enlarging may have a third, which goes on from the second against a U-Net critic (Wang et al., arXiv 2107.10833).
 
 Networks see images in [0, 1]. Inpainting is trained by LaMa's losses, super-resolution and deblurring by the mean
-absolute error. LaMa's perceptual term needs a segmentation network's weights: give `build` a function to have it. As
-published, known pixels of a hole's image are put back, and enlarged images are not made to agree with the small one.
+absolute error, with VGG19's features and a critic beside it in the third stage. VGG19's weights are read from the
+folder that DGAN_WEIGHTS names. LaMa's perceptual term needs a segmentation network's weights: give `build` a function
+to have it. As published, known pixels of a hole's image are put back, and enlarged images are not made to agree with
+the small one. Not as published: critics learn from what was restored after the restorer's update, not before it.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -23,12 +27,24 @@ import optax
 
 from dgan_jax import tasks
 from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.metrics import networks as pretrained
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
 from dgan_jax.nets.pix2pixhd_critic import PatchCritic
 from dgan_jax.nets.prior_denoiser import PriorDenoiser
 from dgan_jax.nets.prior_encoder import PriorEncoder, stacked
-from dgan_jax.objectives.diffir import Adversary, Forward, ImageLoss, Perceptual, prior_losses, restoration, weighted_l1
+from dgan_jax.nets.unet_critic import UNetCritic
+from dgan_jax.objectives.diffir import (
+    Adversary,
+    Forward,
+    ImageLoss,
+    Perceptual,
+    PlainAdversary,
+    prior_losses,
+    restoration,
+    weighted_l1,
+)
+from dgan_jax.objectives.perceptual import REAL_ESRGAN, features_apart
 from dgan_jax.process.prior import noised, prior_chain
 from dgan_jax.samplers import prior_chain as sampler
 
@@ -65,16 +81,21 @@ class Config:
     """Part of the training that is the first stage; 0 goes on from given weights."""
     prior_share: float = 0.0
     """Part of the second stage that fits the prior alone, before everything is trained."""
+    third_share: float = 0.0
+    """Enlarging: part of the training, at its end, that is the third stage; 1 goes on from given weights."""
     l1: float = 1.0
     """Weight of the mean absolute error; for inpainting those of `known` and `missing` pixels multiply it."""
     known: float = 10.0
     missing: float = 0.0
     adversarial: float = 10.0
-    """Inpainting's critic; 0 leaves it out, and with it feature matching and R1."""
+    """The critic of inpainting and of the third stage, which is published with 1; 0 leaves it out, and with it feature
+    matching and R1, which are inpainting's alone."""
     feature_matching: float = 100.0
     r1: float = 1e-3
     perceptual: float = 30.0
-    """Weight of the perceptual function, where `build` is given one."""
+    """Inpainting: weight of the perceptual function, where `build` is given one."""
+    vgg: float = 1.0
+    """Third stage: weight of VGG19's features, whose weights are read from DGAN_WEIGHTS; 0 does without."""
     prior: float = 1.0
     """Weight of the mean absolute error of the denoised prior."""
     critic_features: int = 64
@@ -84,11 +105,12 @@ class Config:
     first_halvings: tuple[float, ...] = ()
     """Where the first stage's rate is halved, as parts of the stage."""
     second_halvings: tuple[float, ...] = ()
+    third_halvings: tuple[float, ...] = ()
     beta2: float = 0.999
     clip: float = 1.0
     """Largest norm of a player's gradient; 0 does not clip."""
     ema: float = 0.0
-    """Averaging of the second stage's weights; 0 restores by the last ones."""
+    """Averaging of the weights behind the first stage; 0 restores by the last ones."""
     dtype: str = "float32"
     """Activations: float32 or bfloat16; parameters and optimizers stay float32."""
     remat: bool = False
@@ -109,7 +131,12 @@ class Config:
         for name in ("first_share", "prior_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be in [0, 1), got {getattr(self, name)}")
-        for name in ("first_halvings", "second_halvings"):
+        if not 0 <= self.third_share <= 1 - self.first_share:
+            raise ValueError(
+                f"system.third_share must be at least 0 and, with first_share, at most 1; got {self.third_share} "
+                f"beside {self.first_share}"
+            )
+        for name in ("first_halvings", "second_halvings", "third_halvings"):
             if not all(0 < place < 1 for place in getattr(self, name)):
                 raise ValueError(f"system.{name} are parts of the stage, in (0, 1); got {getattr(self, name)}")
 
@@ -163,7 +190,21 @@ def judging(critic: PatchCritic) -> Any:
     return judge
 
 
-def image_loss_of(config: Config, kind: str, perceptual: Perceptual | None) -> ImageLoss:
+def judging_pixels(critic: UNetCritic) -> Any:
+    """The critic of the third stage as the objective wants it."""
+
+    def judge(params: Any, state: Any, x: jax.Array) -> tuple[jax.Array, Any]:
+        return critic.apply({"params": params, **state}, x, mutable=["batch_stats"])
+
+    return judge
+
+
+def through_vgg(image: jax.Array, truth: jax.Array) -> jax.Array:
+    """The published perceptual distance of enlarged images, [B, H, W, 3] in [0, 1]."""
+    return features_apart(pretrained.read("vgg19", None).params, REAL_ESRGAN, image, truth)
+
+
+def image_loss_of(config: Config, kind: str, perceptual: Perceptual | None, weight: float) -> ImageLoss:
     """The loss of a restored image, but for the critic's part."""
 
     def loss(image: jax.Array, truth: jax.Array, y: Measurement) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -174,14 +215,14 @@ def image_loss_of(config: Config, kind: str, perceptual: Perceptual | None) -> I
         total, metrics = config.l1 * l1, {"restorer/l1": l1}
         if perceptual is not None:
             metrics["restorer/perceptual"] = perceptual(image, truth)
-            total = total + config.perceptual * metrics["restorer/perceptual"]
+            total = total + weight * metrics["restorer/perceptual"]
         return total, metrics
 
     return loss
 
 
 def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | None = None) -> System:
-    """Players "first" and "second", each all that its stage trains together, and inpainting's "critic".
+    """Players "first" and "second", each all that its stage trains together, and a "critic" of what has one.
 
     perceptual: (restored, original), both [B, H, W, C] in [0, 1] -> scalar.
     """
@@ -189,8 +230,9 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
     scale = getattr(task, "scale", 1)
     if scale not in (1, 2, 4):
         raise ValueError(f"diffir enlarges by 2 or 4, got task.scale {scale}; try --task.scale 4")
+    if config.third_share and kind != "superres":
+        raise ValueError(f"only enlarging has a third stage, not {kind}; give --system.third_share 0")
     first, second = networks(config, kind, scale, spec.channels)
-    critic = PatchCritic(config.critic_features, config.critic_layers, spec.axis_name, jnp.dtype(config.dtype))
     chain, width = prior_chain(config.steps, start=config.beta_start, end=config.beta_end), 4 * config.encoder_features
     view = viewing(config, kind)
 
@@ -235,39 +277,54 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
         image = jnp.clip(2 * enhance(restorer, y, prior) - 1, -1, 1)
         return image if kind == "superres" else task.project(image, y)
 
-    adversary = None
-    if kind == "inpaint" and config.adversarial:
+    dtype = jnp.dtype(config.dtype)
+    critic: Any = None
+    adversary: Adversary | PlainAdversary | None = None
+    if config.adversarial and kind == "inpaint":
+        critic = PatchCritic(config.critic_features, config.critic_layers, spec.axis_name, dtype)
         adversary = Adversary(judging(critic), config.adversarial, config.feature_matching, config.r1)
-    image_loss = image_loss_of(config, kind, perceptual)
+    elif config.adversarial and config.third_share:
+        critic = UNetCritic(config.critic_features, dtype)
+        adversary = PlainAdversary(judging_pixels(critic), config.adversarial)
+    image_loss = image_loss_of(config, kind, perceptual, config.perceptual)
+    seen_loss = image_loss_of(config, kind, through_vgg if config.vgg else None, config.vgg)
 
     def stage(
-        name: str, steps: int, player: str, forward: Forward, halvings: Sequence[float], *, prior_only: bool = False
-    ) -> Stage:
-        judged = None if prior_only else adversary
+        name: str, steps: int, player: str, forward: Forward, halvings: Sequence[float], *,
+        loss: ImageLoss | None = image_loss, judged: bool = kind == "inpaint", **more: Any,
+    ) -> Stage:  # fmt: skip
+        opponent = adversary if judged else None
         objective = restoration(
-            player=player, forward=forward, image_loss=None if prior_only else image_loss, adversary=judged,
+            player=player, forward=forward, image_loss=loss, adversary=opponent,
             measure=task.measure, encode=to_unit_range, width=width,
             model_state={"second": {"stage": {"first": np.float32(player == "first")}}},
         )  # fmt: skip
         optimizer = lambda rate: adam(rate, halvings, steps, beta2=config.beta2, clip=config.clip)
         optimizers = {player: optimizer(config.learning_rate)}
-        if judged is not None:
+        if opponent is not None:
             optimizers["critic"] = optimizer(config.learning_rate_critic)
-        return Stage(name, steps, objective, optimizers)
+        return Stage(name, steps, objective, optimizers, **more)
 
     def hand_over(params: dict) -> dict:
         return {**params, "second": {**params["second"], "restorer": params["first"]["restorer"]}}
 
     # The last stage gets a step in the shortest of trainings too.
     steps_first = min(round(spec.steps * config.first_share), spec.steps - 1)
-    rest = spec.steps - steps_first
-    steps_prior = min(round(rest * config.prior_share), rest - 1)
-    stages = [stage("second", rest - steps_prior, "second", by_chain, config.second_halvings)]
-    if steps_prior:
-        stages.insert(0, stage("prior", steps_prior, "second", by_chain, (), prior_only=True))
-    if steps_first:
-        stages[0] = dataclasses.replace(stages[0], begin=hand_over)
-        stages.insert(0, stage("first", steps_first, "first", by_truth, config.first_halvings))
+    steps_third = min(round(spec.steps * config.third_share), spec.steps - steps_first)
+    rest = spec.steps - steps_first - steps_third
+    steps_prior = min(round(rest * config.prior_share), max(0, rest - 1))
+    check = functools.partial(pretrained.read, "vgg19", None) if config.vgg else lambda: None
+    stages = [
+        stage("first", steps_first, "first", by_truth, config.first_halvings),
+        stage("prior", steps_prior, "second", by_chain, (), loss=None, judged=False),
+        stage("second", rest - steps_prior, "second", by_chain, config.second_halvings),
+        stage(
+            "third", steps_third, "second", by_chain, config.third_halvings, loss=seen_loss, judged=True, check=check
+        ),
+    ]
+    stages = [each for each in stages if each.steps]
+    if steps_first and len(stages) > 1:
+        stages[1] = dataclasses.replace(stages[1], begin=hand_over)
 
     prior_inputs = lambda y: (jnp.zeros((y["image"].shape[0], width)), jnp.zeros(y["image"].shape[0], jnp.int32))
     players = {

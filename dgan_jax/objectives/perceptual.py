@@ -1,0 +1,31 @@
+"""Distances of the features of a trained VGG: what adversarial enlarging pays for beside pixels.
+
+Johnson et al., ECCV 2016, arXiv 1603.08155; before the ReLU as in ESRGAN (Wang et al., arXiv 1809.00219), several
+layers as in Real-ESRGAN (arXiv 2107.10833).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+
+from dgan_jax.nets.vgg import VGG, imagenet
+
+REAL_ESRGAN = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
+"""Weights of VGG19's layers, of Real-ESRGAN and of DiffIR's third stage."""
+
+
+def mean_absolute(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.abs(a - b))
+
+
+def features_apart(
+    params: Any, layers: Mapping[str, float], image: jax.Array, truth: jax.Array,
+    *, depth: int = 19, distance: Callable[[jax.Array, jax.Array], jax.Array] = mean_absolute,
+) -> jax.Array:  # fmt: skip
+    """The distances of the features of each layer, weighted and summed. Images: [B, H, W, 3], RGB in [0, 1]."""
+    network = VGG(depth, tuple(layers))
+    see = lambda x: cast(dict[str, jax.Array], network.apply({"params": params}, imagenet(x)))
+    ours, theirs = see(image), see(truth)
+    return jnp.sum(jnp.stack([weight * distance(ours[name], theirs[name]) for name, weight in layers.items()]))
