@@ -57,6 +57,19 @@ def test_the_networks_have_the_published_numbers_of_parameters(name):
     assert (sizes["autoencoder"], sizes["generator"], sizes["critic"]) == PUBLISHED[name]
 
 
+def test_codes_start_with_the_noise_that_is_asked_for_and_without_norms_if_so_asked():
+    x = jax.random.uniform(jax.random.key(1), (2, 8, 8, 3), minval=-1.0)
+    for groups, start in ((2, 0.0), (0, -6.0)):
+        network = KLAutoencoder(**{**SMALL, "groups": groups}, start=start)
+        variables = network.init(jax.random.key(0), x)
+        mean, log_variance = network.apply(variables, x, method="encode")
+        assert abs(np.mean(mean)) < 1
+        assert abs(np.mean(log_variance) - start) < 1
+        assert any("norm" in "/".join(path) for path in flat(variables["params"])) == bool(groups)
+    with pytest.raises(ValueError, match=r"must be 0 \(no norms\) or more, got -1"):
+        small_config(autoencoder_groups=-1)
+
+
 def test_the_reconstruction_fades_from_nearly_one_to_nearly_zero():
     weights = lddgan.fading(100)
     assert weights.shape == (101,)

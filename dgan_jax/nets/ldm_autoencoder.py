@@ -9,21 +9,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
-from dgan_jax.nets.fan_in import Dtype, bias_init, conv
+from dgan_jax.nets.fan_in import Dtype, bias_init, conv, kernel_init
 from dgan_jax.nets.layers import group_norm
 from dgan_jax.ops import fir
 
 
 class Norm(nn.Module):
-    """Group norm with a gain and a bias for each channel, eps 1e-6."""
+    """Group norm with a gain and a bias for each channel, eps 1e-6; with 0 groups nothing is normalised."""
 
     groups: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         channels = x.shape[-1]
+        if not self.groups:
+            return x
         if channels % self.groups:
             raise ValueError(
                 f"group norm cannot divide {channels} channels into {self.groups} groups; "
@@ -142,13 +145,16 @@ class Decoder(Half):
 
 
 class Pointwise(nn.Module):
-    """The 1x1 convolution between a half and the codes."""
+    """The 1x1 convolution between a half and the codes; the last half of its biases starts lower by `lowered`."""
 
     features: int
+    lowered: float = 0.0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return conv(x, self.features, 1, "conv")
+        below = np.where(np.arange(self.features) < self.features // 2, 0.0, self.lowered).astype(np.float32)
+        start = lambda key, shape, dtype=jnp.float32: bias_init(x.shape[-1])(key, shape, dtype) - below
+        return nn.Conv(self.features, (1, 1), kernel_init=kernel_init, bias_init=start, name="conv")(x)
 
 
 class Autoencoder(nn.Module):
@@ -190,13 +196,17 @@ class Autoencoder(nn.Module):
         }  # fmt: skip
         self.encoder = Encoder(**half(self.parts * self.bottleneck))
         self.decoder = Decoder(**half(self.out_channels))
-        self.to_code = Pointwise(self.parts * self.code_channels)
+        self.to_code = self.exit()
         self.from_code = Pointwise(self.bottleneck)
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         self.variable("statistics", "largest", jnp.ones, ())
         return self.reconstruct(x)
+
+    def exit(self) -> Pointwise:
+        """The encoder's last layer."""
+        return Pointwise(self.code_channels)
 
     def encoded(self, x: jax.Array) -> jax.Array:
         sides = x.shape[1:3]
@@ -213,13 +223,20 @@ class Autoencoder(nn.Module):
 
 
 class KLAutoencoder(Autoencoder):
-    """A code is a draw from a Gaussian. `log_variance` [] is that of the Laplacian p(image | code)."""
+    """A code is a draw from a Gaussian, whose log-variance starts around `start`: at 0, as published, noise is larger
+    than what it says at first. `log_variance` [] is that of the Laplacian p(image | code).
+    """
+
+    start: float = 0.0
 
     parts = 2
 
     def setup(self) -> None:
         super().setup()
         self.log_variance = self.param("log_variance", nn.initializers.zeros, ())
+
+    def exit(self) -> Pointwise:
+        return Pointwise(self.parts * self.code_channels, lowered=-self.start)
 
     def reconstruct(self, x: jax.Array) -> jax.Array:
         return self.decode(self.encode(x)[0])

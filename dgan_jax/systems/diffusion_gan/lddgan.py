@@ -92,6 +92,9 @@ class Config:
     autoencoder: str = "kl"
     """Codes are draws from a Gaussian (kl) or entries of a book (vq)."""
     code_channels: int = 4
+    code_log_variance: float = 0.0
+    """What the log-variance of a code (kl) starts around: at 0, as published, noise is larger than what a code says at
+    first, and short trainings are spent on lowering it."""
     book: int = 8192
     """Entries of the book (vq)."""
     autoencoder_features: int = 128
@@ -103,7 +106,8 @@ class Config:
     autoencoder_middle_attention: bool = True
     """Self-attention at the side of the codes; without it there is none in the autoencoder."""
     autoencoder_groups: int = 32
-    """Groups of the autoencoder's norms."""
+    """Groups of the autoencoder's norms; 0 has no norms: they take an image's colour and contrast away, and short
+    trainings do not learn to get them back."""
     autoencoder_dropout: float = 0.2
     autoencoder_tanh: bool = True
     autoencoder_share: float = 0.2
@@ -139,10 +143,12 @@ class Config:
             raise ValueError(f"system.code_scale must be positive, or 0 to measure it, got {self.code_scale}")
         for name in (
             "steps", "features", "blocks", "latent", "r1_every", "critic_features", "code_channels", "book",
-            "autoencoder_features", "autoencoder_groups", "patch_features", "patch_layers",
+            "autoencoder_features", "patch_features", "patch_layers",
         ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        if self.autoencoder_groups < 0:
+            raise ValueError(f"system.autoencoder_groups must be 0 (no norms) or more, got {self.autoencoder_groups}")
 
 
 def fading(epochs: int) -> np.ndarray:
@@ -160,7 +166,9 @@ def autoencoder_of(config: Config, spec: Spec) -> Autoencoder:
         "code_channels": config.code_channels, "tanh": config.autoencoder_tanh, "scale": config.code_scale or None,
         "groups": config.autoencoder_groups, "dropout": config.autoencoder_dropout, "dtype": jnp.dtype(config.dtype),
     }  # fmt: skip
-    return KLAutoencoder(**options) if config.autoencoder == "kl" else VQAutoencoder(**options, codes=config.book)
+    if config.autoencoder == "vq":
+        return VQAutoencoder(**options, codes=config.book)
+    return KLAutoencoder(**options, start=config.code_log_variance)
 
 
 Spaces = Callable[[Any, Any], Callable[[jax.Array | None], Space]]
