@@ -165,12 +165,14 @@ def test_textures_along_a_direction_are_those_of_one_place_at_a_time(images):
     padded = np.pad(images, ((0, 0), (2, 3), (2, 3), (0, 0)))
     shift = np.asarray(slices.shift)
     found = texture.along(images, slices.directions[:, 0], shift)
-    assert found.shape == (2, 1, 16 * 16, texture.COUNT), "32 pixels are a window"
+    assert found.shape == (2, 4, 8 * 8, texture.COUNT), "16 pixels are a window"
     for n, image in enumerate(padded):
-        places = [(i, j) for i in range(0, SIDE, 2) for j in range(0, SIDE, 2)]
-        around = np.stack([image[i : i + 7, j : j + 7].transpose(2, 0, 1).ravel() for i, j in places])
-        seen = np.sort(around @ np.asarray(slices.directions[n, 0]), axis=0)
-        np.testing.assert_allclose(found[n, 0], seen, atol=1e-5)
+        for window, (top, left) in enumerate((i, j) for i in (0, 8) for j in (0, 8)):
+            wrapped = lambda start, by: [2 * ((start + k - by) % 16) for k in range(8)]
+            places = [(i, j) for i in wrapped(top, shift[n, 0]) for j in wrapped(left, shift[n, 1])]
+            around = np.stack([image[i : i + 7, j : j + 7].transpose(2, 0, 1).ravel() for i, j in places])
+            seen = np.sort(around @ np.asarray(slices.directions[n, 0]), axis=0)
+            np.testing.assert_allclose(found[n, window], seen, atol=1e-5)
 
 
 def test_a_thinned_chain_keeps_its_marginals():

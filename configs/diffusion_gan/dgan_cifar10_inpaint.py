@@ -14,7 +14,8 @@ from dgan_jax.tasks.inpaint import Inpaint
 def get_config() -> Experiment:
     return Experiment(
         system=dgan.Config(
-            steps=2, restore_steps=2, wavelet_levels=1, estimate_share=0.88, latent=16,
+            steps=2, restore_steps=2, wavelet_levels=1, latent=16, texture=3.0, reconstruction=0.02,
+            estimate_share=0.88,
         ),
         task=Inpaint(hole="thick"),
         # Four of these images cost as much as one photograph of 128x128 in two wavelet levels.

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-SIDE, COUNT, LEVELS = 7, 32, 3
+SIDE, COUNT, LEVELS = 7, 32, 4
 """Neighbourhoods of SIDE x SIDE pixels, seen along so many directions, at full size, at half of it, and so on."""
-STRIDE, WINDOW = 2, 16
+STRIDE, WINDOW = 2, 8
 """Every STRIDE-th neighbourhood is looked at; WINDOW x WINDOW of them are compared as a set."""
 FLAT = 0.01
 """Added to spreads: what varies by less, about a level of 255, counts as flat."""

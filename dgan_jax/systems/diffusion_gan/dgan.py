@@ -113,9 +113,9 @@ class Config:
     critic_blocks: tuple[int, ...] = (1, 1, 1)
     adversarial: float = 1.0
     """Weight of the critic's judgement in the generator's loss; 0 has no critic."""
-    texture: float = 3.0
+    texture: float = 1.0
     """Weight of the distance of textures (`objectives/texture.py`) in the generator's loss."""
-    reconstruction: float = 0.02
+    reconstruction: float = 0.05
     """Weight of errors in decibels in the generator's loss."""
     gradient_penalty: float = 0.1
     """Weight of R1 and R2: how flat the critic has to be on what is real and on what is fake."""
