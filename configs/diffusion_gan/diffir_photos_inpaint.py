@@ -3,7 +3,7 @@
     dgan train diffir_photos_inpaint --data.name FOLDER
 
 Our small-batch recipe, not published: it sees and corrects a cheap fill of the hole, counts errors in the hole too, and
-keeps the critic's weights small. Measured here: not yet run.
+keeps the critic's weights small. Measured here, in 300 seconds: docs/results/restoration.md
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train

@@ -4,7 +4,7 @@
 
 Our reading of Diffusion-GAN for restoration: the paper has none. The generator corrects the cheap fill and learns that
 by its error first; the critic then sees filled and whole photographs diffused. Stronger noise and a quicker pace than
-published, because the run is short. Measured here: not yet run.
+published, because the run is short. Measured here, in 300 seconds: docs/results/restoration.md
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train
