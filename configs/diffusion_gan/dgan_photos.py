@@ -24,8 +24,10 @@ def get_config() -> Experiment:
 
 def get_tiny() -> Experiment:
     """The same with networks of a few thousand parameters, from the answer of least error to both stages at once."""
+    # Low rates: sign-like first steps are as large, and with them what rounding makes of gradients near zero.
     return Experiment(
         system=dgan.Config(
+            learning_rate_adversarial=1e-4, learning_rate_critic=1e-4,
             steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(8, 12), estimator_blocks=(1, 1),
             features=(8, 12), blocks=(1, 1), refiner_features=(8,), refiner_blocks=(1,),
             critic_features=(4, 8), critic_blocks=(1, 1), latent=4, estimate_share=0.5, refine_share=0.5, joint=True,
