@@ -145,16 +145,16 @@ class Decoder(Half):
 
 
 class Pointwise(nn.Module):
-    """The 1x1 convolution between a half and the codes; the last half of its biases starts lower by `lowered`."""
+    """The 1x1 convolution between a half and the codes; the last half of its biases starts around `start`."""
 
     features: int
-    lowered: float = 0.0
+    start: float = 0.0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        below = np.where(np.arange(self.features) < self.features // 2, 0.0, self.lowered).astype(np.float32)
-        start = lambda key, shape, dtype=jnp.float32: bias_init(x.shape[-1])(key, shape, dtype) - below
-        return nn.Conv(self.features, (1, 1), kernel_init=kernel_init, bias_init=start, name="conv")(x)
+        around = np.where(np.arange(self.features) < self.features // 2, 0.0, self.start).astype(np.float32)
+        biases = lambda key, shape, dtype=jnp.float32: bias_init(x.shape[-1])(key, shape, dtype) + around
+        return nn.Conv(self.features, (1, 1), kernel_init=kernel_init, bias_init=biases, name="conv")(x)
 
 
 class Autoencoder(nn.Module):
@@ -236,7 +236,7 @@ class KLAutoencoder(Autoencoder):
         self.log_variance = self.param("log_variance", nn.initializers.zeros, ())
 
     def exit(self) -> Pointwise:
-        return Pointwise(self.parts * self.code_channels, lowered=-self.start)
+        return Pointwise(self.parts * self.code_channels, start=self.start)
 
     def reconstruct(self, x: jax.Array) -> jax.Array:
         return self.decode(self.encode(x)[0])

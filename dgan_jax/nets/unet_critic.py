@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dgan_jax.nets.fan_in import Dtype, bias_init, kernel_init
+from dgan_jax.nets.fan_in import Dtype, conv, kernel_init
 
 
 class UNetCritic(nn.Module):
@@ -26,7 +26,7 @@ class UNetCritic(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         if x.shape[1] % 8 or x.shape[2] % 8:
             raise ValueError(f"the U-Net critic needs sides that are multiples of 8, got {x.shape[1]}x{x.shape[2]}")
-        kept = [nn.leaky_relu(self.plain(x, self.features, "conv0"), 0.2)]
+        kept = [nn.leaky_relu(conv(x, self.features, 3, "conv0", dtype=self.dtype), 0.2)]
         for level in (1, 2, 3):
             kept.append(self.normed(kept[-1], self.features * 2**level, f"conv{level}", halve=True))
         h = kept.pop()
@@ -37,13 +37,7 @@ class UNetCritic(nn.Module):
             h = self.normed(h, skip.shape[-1], f"conv{level}") + skip
         for level in (7, 8):
             h = self.normed(h, self.features, f"conv{level}")
-        return self.plain(h, 1, "conv9").astype(jnp.float32)
-
-    def plain(self, x: jax.Array, features: int, name: str) -> jax.Array:
-        """A 3x3 convolution with a bias, its weights as they are."""
-        bias = bias_init(9 * x.shape[-1])
-        layer = nn.Conv(features, (3, 3), dtype=self.dtype, kernel_init=kernel_init, bias_init=bias, name=name)
-        return layer(x)
+        return conv(h, 1, 3, "conv9", dtype=self.dtype).astype(jnp.float32)
 
     def normed(self, x: jax.Array, features: int, name: str, *, halve: bool = False) -> jax.Array:
         """A 3x3 convolution, or one of 4x4 that halves the sides, by normalised weights, and a leaky ReLU."""

@@ -93,7 +93,7 @@ class Config:
     feature_matching: float = 100.0
     r1: float = 1e-3
     perceptual: float = 30.0
-    """Inpainting: weight of the perceptual function, where `build` is given one."""
+    """First two stages: weight of the perceptual function, where `build` is given one."""
     vgg: float = 1.0
     """Third stage: weight of VGG19's features, whose weights are read from DGAN_WEIGHTS; 0 does without."""
     prior: float = 1.0
