@@ -465,3 +465,17 @@ def test_a_network_is_found_by_the_usual_entries(checkpoint, options, names):
 def test_a_network_that_is_not_there_is_named(checkpoint, options, says):
     with pytest.raises(ValueError, match=says):
         state_dict(checkpoint, **options)
+
+
+def test_averages_without_names_take_the_places_of_their_tensors():
+    model = {"module.sigmas": np.ones(9), "module.a": np.ones((2, 2)), "module.b": np.ones(2), "module.c": np.ones(2)}
+    shadows = [np.full((2, 2), 2.0), np.full(2, 3.0), np.full(2, 4.0)]
+    found = state_dict({"model": model, "ema": {"decay": 0.9, "shadow_params": shadows}, "optimizer": {}})
+    assert [found[name].max() for name in ("sigmas", "a", "b", "c")] == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match="1 of the checkpoint's 3 averages fit no tensor"):
+        state_dict({"model": {"module.a": np.ones((2, 2)), "module.b": np.ones(2)}, "ema": {"shadow_params": shadows}})
+
+
+def test_of_a_list_of_entries_the_last_network_is_taken():
+    found = state_dict([{"module.a": np.ones(1)}, {"state": {}}, 3, 400, {"module.a": np.full(1, 2.0)}])
+    assert found["a"] == 2

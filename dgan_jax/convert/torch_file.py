@@ -165,8 +165,11 @@ def state_dict(checkpoint: Any, prefix: str = "", *, entry: str | None = None) -
 
     `entry` names the network inside the checkpoint (dots descend: "model.generator"); without it the usual entries are
     followed, averaged weights first. "module." in front of every name is taken away, then only names that begin with
-    `prefix` are kept, without it.
+    `prefix` are kept, without it. A list of entries without names (DDIM: network, optimizer, epoch, step, average) is
+    taken for the last of them that holds arrays by name.
     """
+    if isinstance(checkpoint, list | tuple) and entry is None:
+        checkpoint = next((part for part in reversed(checkpoint) if arrays_of(part)), checkpoint)
     if entry is not None:
         for part in entry.split("."):
             if not isinstance(checkpoint, Mapping) or part not in checkpoint:
@@ -176,6 +179,10 @@ def state_dict(checkpoint: Any, prefix: str = "", *, entry: str | None = None) -
     while isinstance(checkpoint, Mapping):
         inner = next((key for key in ENTRIES if isinstance(checkpoint.get(key), Mapping)), None)
         if inner is None:
+            break
+        model = checkpoint.get("model")
+        if isinstance(shadows := checkpoint[inner].get("shadow_params"), list) and isinstance(model, Mapping):
+            checkpoint = with_averages(model, shadows)
             break
         checkpoint = checkpoint[inner]
     arrays = arrays_of(checkpoint)
@@ -188,6 +195,21 @@ def state_dict(checkpoint: Any, prefix: str = "", *, entry: str | None = None) -
     if not kept:
         raise unknown("prefix of tensor names", prefix, {name.split(".")[0] + "." for name in arrays})
     return kept
+
+
+def with_averages(model: Mapping[str, Any], shadows: list) -> dict[str, Any]:
+    """A network's arrays with the averages of its trained ones in their places (score SDE's files).
+
+    The averages have no names. They stand in the order of the network's; what is not averaged (tables, frozen
+    frequencies) is passed over, since its shape is another than that of the next average.
+    """
+    waiting, averaged = list(shadows), dict(model)
+    for name, value in arrays_of(model).items():
+        if waiting and np.shape(waiting[0]) == value.shape:
+            averaged[name] = waiting.pop(0)
+    if waiting:
+        raise ValueError(f"{len(waiting)} of the checkpoint's {len(shadows)} averages fit no tensor of its network")
+    return averaged
 
 
 def arrays_of(checkpoint: Any) -> dict[str, np.ndarray]:

@@ -33,6 +33,25 @@ def group_norm(x: jax.Array, gain: jax.Array, shift: jax.Array, *, groups: int, 
     return (wide * scale + plane(shift)).astype(x.dtype)
 
 
+class GroupNorm(nn.Module):
+    """Group norm with a gain and a bias for each channel; `groups` must divide the channels."""
+
+    groups: int = 32
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        channels = x.shape[-1]
+        if channels % self.groups:
+            raise ValueError(
+                f"group norm cannot divide {channels} channels into {self.groups} groups; "
+                f"use widths that are multiples of {self.groups}, or fewer groups"
+            )
+        gain = self.param("scale", nn.initializers.ones, (channels,))
+        shift = self.param("bias", nn.initializers.zeros, (channels,))
+        return group_norm(x, gain, shift, groups=self.groups, epsilon=self.epsilon)
+
+
 def uniform_fan_avg(scale: float = 1.0) -> nn.initializers.Initializer:
     """Uniform with variance scale / mean(fan in, fan out); scale 0 stands for 1e-10."""
     return nn.initializers.variance_scaling(scale or 1e-10, "fan_avg", "uniform")
