@@ -1,7 +1,7 @@
 """Published state dictionaries and our parameter trees: layouts, and one tree from the other by a rule for names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -43,7 +43,17 @@ def stripped(state: State) -> dict[str, np.ndarray]:
     return {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
 
 
-def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, Any]:
+class Layout(NamedTuple):
+    """How one published tensor becomes ours, (name, value, rank of ours), and back, (name, value)."""
+
+    ours: Callable[[str, np.ndarray, int], np.ndarray] = to_ours
+    published: Callable[[str, np.ndarray], np.ndarray] = to_published
+
+
+LAYOUT = Layout()
+
+
+def fill(shapes: Any, state: State, rename: Callable[[Path], str], layout: Layout = LAYOUT) -> dict[str, Any]:
     """Our tree from a published one. A tensor too few, too many or of another shape is a ValueError."""
     state = stripped(state)
     wanted = {path: (rename(path), leaf.shape) for path, leaf in flat(shapes).items()}
@@ -55,9 +65,9 @@ def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, 
             raise ValueError(f"the checkpoint {kind} {', '.join(names[:3])}{more}; is it of the config's network?")
     tree: dict[str, Any] = {}
     for path, (name, shape) in wanted.items():
-        value = to_ours(name, state[name], len(shape))
+        value = layout.ours(name, state[name], len(shape))
         if value.shape != shape:
-            theirs, ours = state[name].shape, to_published(name, np.empty(shape)).shape
+            theirs, ours = state[name].shape, layout.published(name, np.empty(shape)).shape
             raise ValueError(
                 f"the checkpoint's {name} is {theirs}, the config's network has {ours}; compare their widths"
             )
@@ -68,10 +78,10 @@ def fill(shapes: Any, state: State, rename: Callable[[Path], str]) -> dict[str, 
     return tree
 
 
-def unfill(params: Any, rename: Callable[[Path], str]) -> dict[str, np.ndarray]:
+def unfill(params: Any, rename: Callable[[Path], str], layout: Layout = LAYOUT) -> dict[str, np.ndarray]:
     """The inverse of `fill`: published names and layouts of our parameters."""
     named = {rename(path): np.asarray(leaf) for path, leaf in flat(params).items()}
-    return {name: to_published(name, leaf) for name, leaf in named.items()}
+    return {name: layout.published(name, leaf) for name, leaf in named.items()}
 
 
 def tensor(state: State, name: str, rank: int, player: str) -> np.ndarray:

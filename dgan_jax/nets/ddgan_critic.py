@@ -12,6 +12,7 @@ from flax import linen as nn
 
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.layers import sinusoid, uniform_fan_out
+from dgan_jax.nets.minibatch import minibatch_deviation
 from dgan_jax.ops import fir, patches
 
 Dtype = Any
@@ -61,38 +62,6 @@ class DownBlock(nn.Module):
         h = conv(self.features, 3, self.dtype, "conv_out", scale=0.0)(h)
         x = conv(self.features, 1, self.dtype, "skip", bias=False)(x)
         return (h + x) / np.sqrt(2.0)
-
-
-def check_groups(batch: int, group: int) -> None:
-    """A ValueError if the deviation cannot be taken within groups of `group`, or of the whole of a smaller batch."""
-    size = max(1, min(batch, group))
-    if batch % size:
-        raise ValueError(
-            f"the critic compares images in groups of {size}, which a batch of {batch} cannot be divided into; "
-            f"try --data.batch {batch // size * size}"
-        )
-
-
-def minibatch_deviation(h: jax.Array, group: int, axis_name: str | None) -> jax.Array:
-    """Append the deviation within groups of the batch as one channel: [B, H, W, C] -> [B, H, W, C + 1].
-
-    Members of a group are the samples k, k + B/g, k + 2B/g ... of the whole batch: along `axis_name` it is gathered.
-    """
-    local = h.shape[0]
-    whole = h if axis_name is None else jax.lax.all_gather(h, axis_name, tiled=True)
-    count = whole.shape[0]
-    size = min(count, group)
-    if count % size:
-        raise ValueError(
-            f"a batch of {count} cannot be divided into groups of {size} for the critic; try a multiple of {size}"
-        )
-    members = whole.astype(jnp.float32).reshape(size, count // size, *h.shape[1:])
-    deviation = jnp.sqrt(jnp.var(members, axis=0) + 1e-8).mean((1, 2, 3))
-    deviation = jnp.tile(deviation, size).astype(h.dtype)
-    if axis_name is not None:
-        deviation = jax.lax.dynamic_slice_in_dim(deviation, local * jax.lax.axis_index(axis_name), local)
-    plane = jnp.broadcast_to(deviation[:, None, None, None], (*h.shape[:3], 1))
-    return jnp.concatenate([h, plane], axis=-1)
 
 
 class Critic(nn.Module):

@@ -25,7 +25,8 @@ def meta_of(path: Path) -> dict:
 
 
 def args_of(path: Path) -> dict:
-    return meta_of(path)["args"]
+    meta = meta_of(path)
+    return meta["args"] if "args" in meta else meta["arguments"]
 
 
 def recipe_state(path: Path, network: str | None = None) -> dict[str, np.ndarray]:

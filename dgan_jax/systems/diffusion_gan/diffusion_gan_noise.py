@@ -17,7 +17,8 @@ import jax.numpy as jnp
 
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
-from dgan_jax.nets.ddgan_critic import Critic, check_groups
+from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.objectives import diffused_gan
 from dgan_jax.process.instance_noise import LEVELS, instance_noise, length

@@ -30,8 +30,9 @@ from dgan_jax.core.parts import (
     System,
     Task,
 )
-from dgan_jax.nets.ddgan_critic import Critic, check_groups
+from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.ldm_autoencoder import Autoencoder, KLAutoencoder, VQAutoencoder
+from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.nets.patchgan import PatchGAN
 from dgan_jax.objectives import autoencoder as coding

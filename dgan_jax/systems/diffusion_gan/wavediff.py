@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
-from dgan_jax.nets.ddgan_critic import Critic, check_groups
+from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
 from dgan_jax.objectives.denoising_gan import denoising_gan, regression
 from dgan_jax.process.gaussian import gaussian, vp_betas

@@ -1,0 +1,62 @@
+"""Name rules between published DCGANs (PyTorch's example) and our variables, in both directions.
+
+The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dgan_jax.convert.gan_names import known, leaf_of
+from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
+from dgan_jax.nets.dcgan import Critic, Generator
+
+
+def generator_name(path: Path) -> str:
+    """main.0 convolves, main.1 normalises, main.2 activates, and so on. path: (collection, layer, leaf)."""
+    kind, _, number = path[1].partition("_")
+    return leaf_of(path, f"main.{3 * int(number) + (kind == 'norm')}")
+
+
+def critic_name(path: Path) -> str:
+    """As the generator's, but nothing is normalised behind the first convolution."""
+    kind, _, number = path[1].partition("_")
+    return leaf_of(path, f"main.{max(3 * int(number) - 1, 0) + (kind == 'norm')}")
+
+
+def generator_variables(module: Generator, state: State) -> dict[str, Any]:
+    """Our generator's variables from a published `netG`; the latent's length is read off it."""
+    state = known(stripped(state))
+    z = jnp.zeros((1, state["main.0.weight"].shape[0]))
+    shapes = jax.eval_shape(module.init, jax.random.key(0), z)
+    return fill(shapes, state, generator_name)
+
+
+def critic_variables(module: Critic, state: State) -> dict[str, Any]:
+    """Our critic's variables from a published `netD`."""
+    state = known(stripped(state))
+    side = 4 * 2**module.levels
+    x = jnp.zeros((1, side, side, state["main.0.weight"].shape[1]))
+    return fill(jax.eval_shape(module.init, jax.random.key(0), x), state, critic_name)
+
+
+def generator_state(variables: Any) -> dict[str, np.ndarray]:
+    """Published names and layouts of our generator's variables."""
+    return unfill(variables, generator_name)
+
+
+def critic_state(variables: Any) -> dict[str, np.ndarray]:
+    """Published names and layouts of our critic's variables."""
+    return unfill(variables, critic_name)
+
+
+def generator_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Our constructor's arguments from the options of the published script; its networks are for 64x64."""
+    return {"features": args["ngf"], "levels": 4, "channels": args["nc"]}
+
+
+def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {"features": args["ndf"], "levels": 4}
