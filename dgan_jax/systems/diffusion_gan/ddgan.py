@@ -16,6 +16,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import noise
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.minibatch import check_groups
@@ -135,7 +136,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         shape = (*y["image"].shape[1:3], channels)
         step = lambda x, t, z: predict(variables["params"]["generator"], x, t, z, y)
-        return jnp.clip(space.decode(sample_from_keys(step, process, keys, shape, config.latent)), -1, 1)
+        code = sample_from_keys(step, process, keys, shape, config.latent, places=noise.places(y, shape[0]))
+        return jnp.clip(space.decode(code), -1, 1)
 
     reconstruction = None
     if config.reconstruction:

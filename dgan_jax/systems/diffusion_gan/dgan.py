@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import noise
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task
 from dgan_jax.nets.restoration_critic import RestorationCritic
@@ -247,7 +248,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def sample(params: Any, y: Measurement, best: jax.Array, keys: jax.Array) -> jax.Array:
         step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y, best)
-        return sample_from_keys(step, chain.tables, keys, best.shape[1:], config.latent, spread=chain.spread)
+        places, shape = noise.places(y, best.shape[1]), best.shape[1:]
+        return sample_from_keys(step, chain.tables, keys, shape, config.latent, spread=chain.spread, places=places)
 
     second = config.refine_share > 0
     refining = second and config.refine and config.realism > 0

@@ -15,6 +15,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import noise
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
@@ -123,8 +124,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     at_once = lambda batch: jnp.zeros(batch, jnp.int32)  # the generator has no time
     unit = lambda y: y.get("contrast", 1.0) if config.residual else 1.0
 
-    def generate(params: Any, noise: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
-        given = (noise, at_once(noise.shape[0]), z, task.condition(y))
+    def generate(params: Any, drawn: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
+        given = (drawn, at_once(drawn.shape[0]), z, task.condition(y))
         image = cast(jax.Array, generator.apply({"params": params}, *given))
         if config.residual:
             image = task.start(y) + unit(y) * image
@@ -135,11 +136,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         return cast(jax.Array, critic.apply({"params": params}, x_t, t, task.condition(y)))
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
-        def draw(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-            noise, latent = jax.random.split(key)
-            return jax.random.normal(noise, y["image"].shape[1:]), jax.random.normal(latent, (config.latent,))
-
-        return jnp.clip(generate(variables["params"]["generator"], *jax.vmap(draw)(keys), y), -1, 1)
+        start, latent = jax.vmap(jax.random.split, out_axes=1)(keys)
+        drawn = noise.normals(start, y["image"].shape[1:], noise.places(y, y["image"].shape[1]))
+        z = jax.vmap(lambda key: jax.random.normal(key, (config.latent,)))(latent)
+        return jnp.clip(generate(variables["params"]["generator"], drawn, z, y), -1, 1)
 
     chain = lambda intensity: instance_noise(
         length(intensity, shortest=config.shortest, longest=config.longest),

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import noise
 from dgan_jax.core.parts import (
     Context,
     Example,
@@ -184,13 +185,13 @@ def spaces_of(network: Autoencoder) -> Spaces:
         scale = network.scale or state["statistics"]["largest"]
         decode = lambda code: cast(jax.Array, network.apply(own, code, method="decode"))
 
-        def with_noise(noise: jax.Array | None) -> Space:
+        def with_noise(drawn: jax.Array | None) -> Space:
             def encode(image: jax.Array) -> jax.Array:
                 code: Any = network.apply(own, image, method="encode")
                 if isinstance(network, VQAutoencoder):
                     return cast(jax.Array, code)
                 mean, log_variance = code
-                return mean if noise is None else mean + jnp.exp(0.5 * log_variance) * noise
+                return mean if drawn is None else mean + jnp.exp(0.5 * log_variance) * drawn
 
             return latent(encode, decode, factor=network.factor, channels=network.code_channels, scale=scale)
 
@@ -278,7 +279,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         space = spaces(params["autoencoder"], variables["model_state"]["autoencoder"])(None)
         conditions = seen(y, space)
         step = lambda x, t, z: predict(params["generator"], x, t, z, conditions)
-        image = space.decode(sample_from_keys(step, process, keys, shape, config.latent))
+        places = noise.places(y, shape[0])
+        image = space.decode(sample_from_keys(step, process, keys, shape, config.latent, places=places))
         return task.project(jnp.clip(image, -1, 1), y)
 
     first = round(spec.steps * config.autoencoder_share)

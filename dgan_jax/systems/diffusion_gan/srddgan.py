@@ -18,6 +18,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import noise
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.low_encoder import LowConditionedGenerator, LowEncoder
@@ -145,7 +146,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         shape = (*y["image"].shape[1:3], channels)
         step = lambda x, t, z: predict(variables["params"]["generator"], x, t, z, y)
-        image = space.decode(sample_from_keys(step, process, keys, shape, config.latent))
+        places = noise.places(y, shape[0])
+        image = space.decode(sample_from_keys(step, process, keys, shape, config.latent, places=places))
         # Once more: agreement with the small image is exact but for rounding.
         return jnp.clip(task.project(image, y), -1, 1)
 

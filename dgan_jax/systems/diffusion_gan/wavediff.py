@@ -15,6 +15,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import noise
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.minibatch import check_groups
@@ -158,7 +159,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         height, width = (side // space.factor for side in y["image"].shape[1:3])
         step = lambda x, t, z: predict(variables["params"]["generator"], x, t, z, y)
-        code = sample_from_keys(step, process, keys, (height, width, channels), config.latent)
+        places, shape = noise.places(y, height), (height, width, channels)
+        code = sample_from_keys(step, process, keys, shape, config.latent, places=places)
         # Once more: the transform and its inverse return what is known but for rounding.
         return jnp.clip(task.project(space.decode(code), y), -1, 1)
 
