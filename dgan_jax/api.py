@@ -27,9 +27,9 @@ from dgan_jax.evaluate import evaluate as measure
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, photograph, restorer
 from dgan_jax.train import configs, weights
-from dgan_jax.train.loop import claim, fresh_state, load, spec_of, write_state
+from dgan_jax.train.loop import Observe
 from dgan_jax.train.loop import train as run_training
-from dgan_jax.train.runner import Observe
+from dgan_jax.train.runs import claim, fresh_state, load, spec_of, write_state
 from dgan_jax.train.state import TrainState
 
 load_config = configs.load

@@ -11,8 +11,8 @@ import numpy as np
 from dgan_jax import systems
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import parallel
-from dgan_jax.train.loop import enter, fresh_state, spec_of
-from dgan_jax.train.runner import compile_stage, stage_at
+from dgan_jax.train.runs import enter, fresh_state, spec_of
+from dgan_jax.train.stages import compile_stage, stage_at
 
 
 class Cost(NamedTuple):

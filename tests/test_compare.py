@@ -187,7 +187,7 @@ def test_a_system_is_trained_for_its_seconds_and_compared(compared, tmp_path):
 def _weights(folder):
     import jax
 
-    from dgan_jax.train.loop import load
+    from dgan_jax.train.runs import load
 
     return jax.tree.leaves(load(folder)[2]["params"])
 

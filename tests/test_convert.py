@@ -11,7 +11,7 @@ from dgan_jax import api, systems
 from dgan_jax.cli.main import main
 from dgan_jax.convert import ddgan as names
 from dgan_jax.tasks.generate import Generate
-from dgan_jax.train import configs, loop
+from dgan_jax.train import configs, runs
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def config(tmp_path):
 def test_a_published_file_becomes_a_run_that_samples(config, tmp_path):
     experiment = configs.load(config)
     assert experiment.task == Generate()
-    system = systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
     module = system.players["generator"].module
-    params = jax.device_get(loop.fresh_state(dataclasses.replace(experiment), system)).params["generator"]
+    params = jax.device_get(runs.fresh_state(dataclasses.replace(experiment), system)).params["generator"]
     draw = np.random.default_rng(0)
     params = jax.tree.map(lambda x: draw.normal(0, 0.1, x.shape).astype(np.float32), params)
     state = {f"module.{name}": value for name, value in names.generator_state(module, params).items()}
     torch_writer.save(state, tmp_path / "netG_7.pth")
 
     assert main(["convert", str(tmp_path / "netG_7.pth"), "--config", config, "--out", str(tmp_path / "run")]) == 0
-    _, _, variables = loop.load(tmp_path / "run")
+    _, _, variables = runs.load(tmp_path / "run")
     jax.tree.map(np.testing.assert_array_equal, variables["params"]["generator"], params)
     images = api.sample(tmp_path / "run", 3)
     assert images.shape == (3, 8, 8, 3)

@@ -18,8 +18,9 @@ from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.systems.diffusion_gan import dgan
 from dgan_jax.tasks import levels
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train import loop
-from dgan_jax.train.loop import fresh_state, load, train
+from dgan_jax.train import runs
+from dgan_jax.train.loop import train
+from dgan_jax.train.runs import fresh_state, load
 from dgan_jax.train.state import begin, initialise
 
 SIDE = 32
@@ -237,8 +238,8 @@ def test_a_run_on_a_mixture_restores_single_kinds_with_choices(tmp_path):
         load(tmp_path, task="superres")
 
     trained = load(tmp_path)[2]["params"]
-    fresh = fresh_state(experiment, system := loop.built(experiment))
-    begun = loop.handed(fresh, trained, tmp_path)
+    fresh = fresh_state(experiment, system := runs.built(experiment))
+    begun = runs.handed(fresh, trained, tmp_path)
     assert set(trained) == set(system.players)
     for held in (begun.params, begun.ema):
         assert all(jax.tree.all(jax.tree.map(np.array_equal, held[name], trained[name])) for name in held)

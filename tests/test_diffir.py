@@ -18,7 +18,7 @@ from dgan_jax.systems.diffusion_gan import diffir
 from dgan_jax.tasks.deblur import Deblur
 from dgan_jax.tasks.inpaint import Inpaint
 from dgan_jax.tasks.superres import SuperResolution
-from dgan_jax.train import configs, loop
+from dgan_jax.train import configs, loop, runs
 from dgan_jax.train.state import initialise
 
 SMALL = diffir.Config(dim=4, blocks=(1, 0, 0, 1), heads=(1, 1, 2, 2), encoder_features=4, encoder_blocks=1, steps=2)
@@ -66,8 +66,8 @@ def test_the_depthwise_convolution_is_lowered_by_platform(platform, convolves):
 def test_the_published_networks_have_the_published_sizes(name, changes, first, second):
     experiment = configs.load(name)
     experiment = dataclasses.replace(experiment, system=dataclasses.replace(experiment.system, **changes))
-    system = systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
-    params = loop.state_like(experiment, system, 0).params
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
+    params = runs.state_like(experiment, system, 0).params
     count = lambda player: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params[player]))
     assert (count("first"), count("second")) == (first, second)
 
@@ -139,7 +139,7 @@ def test_the_third_stage_trains_is_stopped_and_goes_on(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, again, whole)
     vectors = jax.tree.leaves(whole.model_state["critic"]["batch_stats"])
     assert len(vectors) == 16
-    begun = jax.tree.leaves(loop.fresh_state(experiment, loop.built(experiment)).model_state["critic"]["batch_stats"])
+    begun = jax.tree.leaves(runs.fresh_state(experiment, runs.built(experiment)).model_state["critic"]["batch_stats"])
     assert all(np.any(ours != fresh) for ours, fresh in zip(vectors, begun, strict=True))
 
 

@@ -16,7 +16,7 @@ from dgan_jax.objectives import autoencoder as coding
 from dgan_jax.spaces.latent import latent
 from dgan_jax.systems.diffusion_gan import lddgan
 from dgan_jax.tasks.generate import Generate
-from dgan_jax.train import configs, loop
+from dgan_jax.train import configs, runs
 
 PUBLISHED = {
     "lddgan_cifar10": (14_646_759, 33_329_668, 7_628_545),
@@ -49,8 +49,8 @@ def lively(network, x) -> dict:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_networks_have_the_published_numbers_of_parameters(name):
     experiment = configs.load(name)
-    system = systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
-    state = loop.state_like(experiment, system, 0)
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
+    state = runs.state_like(experiment, system, 0)
     sizes = {player: sum(leaf.size for leaf in jax.tree.leaves(tree)) for player, tree in state.params.items()}
     # The published count has the likelihood's variance in the loss, not in the network.
     sizes["autoencoder"] -= "log_variance" in state.params["autoencoder"]

@@ -15,7 +15,7 @@ from dgan_jax.data.images import read_image
 from dgan_jax.data.options import open_data
 from dgan_jax.data.sources import open_source
 from dgan_jax.data.tiles import tiles
-from dgan_jax.train import configs, loop
+from dgan_jax.train import configs, runs
 
 RESTORE = ("restore", "inpaint", "photo.png", "--hole", "hole.png", "--system", "nearest", "-o", "out")
 
@@ -147,12 +147,12 @@ def test_every_config_comes_back_from_what_a_run_keeps_of_it():
 
 def test_a_run_whose_config_describes_other_networks_is_refused(work):
     shutil.copytree(good.run() / "run", "run")
-    loop.load("run")
+    runs.load("run")
     plain = json.loads((work / "run" / "config.json").read_text())
     plain["system"]["features"] = 16
     (work / "run" / "config.json").write_text(json.dumps(plain))
     with pytest.raises(ValueError, match=r"holds \[.*\] as .*, its config describes \[.*\]; was config\.json edited"):
-        loop.load("run")
+        runs.load("run")
 
 
 def test_a_converted_run_notices_a_flipped_bit(work):
@@ -165,6 +165,6 @@ def test_a_converted_run_notices_a_flipped_bit(work):
         changed[draw.integers(len(changed))] ^= 1 << draw.integers(8)
         path.write_bytes(changed)
         with pytest.warns(UserWarning, match="is not used"), pytest.raises(ValueError, match="no checkpoint"):
-            loop.load("run")
+            runs.load("run")
         path.write_bytes(whole)
-    loop.load("run")
+    runs.load("run")

@@ -13,7 +13,7 @@ from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.core.parts import System
 from dgan_jax.ops import resize
 from dgan_jax.systems.diffusion_gan import ddgan
-from dgan_jax.train import loop
+from dgan_jax.train import runs
 from dgan_jax.train.log import read
 from dgan_jax.train.preview import Preview
 from dgan_jax.train.state import TrainState
@@ -65,8 +65,8 @@ def trained(name, folder):
     if name in TRAINED:
         api.train(chosen, out)
     else:
-        loop.claim(out, chosen)
-        loop.write_state(out, chosen, loop.fresh_state(chosen, systems.build(SMALL, chosen.task, loop.spec_of(chosen))))
+        runs.claim(out, chosen)
+        runs.write_state(out, chosen, runs.fresh_state(chosen, systems.build(SMALL, chosen.task, runs.spec_of(chosen))))
     return out
 
 
@@ -80,8 +80,8 @@ def test_a_diffusion_gan_trains_on_a_task(name, folder):
 @every_task
 def test_a_training_step_of_every_task_can_be_traced(name, folder):
     chosen = experiment(name, folder)
-    system = systems.build(SMALL, chosen.task, loop.spec_of(chosen))
-    state = loop.state_like(chosen, system, 0)
+    system = systems.build(SMALL, chosen.task, runs.spec_of(chosen))
+    state = runs.state_like(chosen, system, 0)
     batch = {"image": jax.ShapeDtypeStruct((4, 16, 16, 3), np.float32)}
     stage = system.stages[0]
     step = functools.partial(train_step, objective=stage.objective, optimizers=stage.optimizers, ema={"generator": 0.9})

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from dgan_jax import systems, tasks
+from dgan_jax.core.parts import Spec
 from dgan_jax.data.pipeline import to_unit
-from dgan_jax.train import configs, loop, parallel, runner
+from dgan_jax.train import configs, loop, parallel, runs
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.log import read
 
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
     """Each step function is traced once in this file, whoever asks for it."""
-    made, compile_stage = {}, runner.compile_stage
+    made, compile_stage = {}, loop.compile_stage
 
     def once(experiment, system, mapping, index, first_step):
         key = json.dumps(configs.to_dict(experiment)), mapping.axis_name, index, first_step
@@ -56,7 +57,7 @@ def compiled():
         return made[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "compile_stage", once)
+        patch.setattr(loop, "compile_stage", once)
         yield once
 
 
@@ -76,11 +77,11 @@ def trained(get_tiny, folder, devices):
 
 
 def built(experiment):
-    return systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
+    return systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
 
 
 def measured(experiment, count=4):
-    batch = loop.open_batches(experiment)[0]
+    batch = runs.open_batches(experiment)[0]
     batch = {name: jnp.asarray(value[:count]) for name, value in batch.items()}
     keys = jax.random.split(jax.random.key(1), count)
     return jax.vmap(experiment.task.measure)(keys, {**batch, "image": to_unit(batch["image"])}), keys
@@ -101,7 +102,7 @@ def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder, c
     first = 0
     for i, stage in enumerate(system.stages):
         # Layers that start at zero pass no gradient to those before them: start from weights that are nowhere zero.
-        state = loop.enter(loop.fresh_state(experiment, system), system, first)
+        state = runs.enter(runs.fresh_state(experiment, system), system, first)
         leaves, tree = jax.tree.flatten(state.params)
         keys = jax.random.split(jax.random.key(0), len(leaves))
         params = jax.tree.unflatten(
@@ -110,7 +111,7 @@ def test_one_step_moves_every_trained_leaf_and_no_frozen_one(get_tiny, folder, c
         state = state.replace(params=params, step=jnp.asarray(first))
         advance = compiled(experiment, system, parallel.over(1), i, first)
         before = jax.device_get(params)
-        after, _ = advance(state, loop.open_batches(experiment)[0], jax.random.key(0))
+        after, _ = advance(state, runs.open_batches(experiment)[0], jax.random.key(0))
         for player in system.players:
             pairs = zip(
                 jax.tree_util.tree_leaves_with_path(before[player]), jax.tree.leaves(after.params[player]), strict=True
@@ -151,7 +152,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(get_tiny, folder):
     checkpoints = Checkpoints(out / "checkpoints")
     step = checkpoints.newest()
     assert step == experiment.train.steps
-    again = checkpoints.restore(step, loop.state_like(experiment, built(experiment), step))
+    again = checkpoints.restore(step, runs.state_like(experiment, built(experiment), step))
     jax.tree.map(np.testing.assert_array_equal, again, state)
 
 
@@ -170,7 +171,7 @@ def test_a_restart_changes_nothing(get_tiny, folder, tmp_path):
 @every_tiny
 def test_restoring_keeps_the_shape_the_range_and_what_is_known(get_tiny, folder):
     experiment, out, _ = trained(get_tiny, folder, 1)
-    _, system, variables = loop.load(out)
+    _, system, variables = runs.load(out)
     y, keys = measured(experiment)
     image = jax.jit(system.restore)(variables, y, keys)
     assert image.shape == y["image"].shape
@@ -187,9 +188,7 @@ def test_a_system_says_what_it_is_and_which_tasks_it_does(name):
     assert module.__doc__
     assert module.PAPER
     for task in module.TASKS:
-        system = systems.build(
-            module.Config(), tasks.find(task)(), loop.Spec(height=32, width=32, channels=3, steps=10)
-        )
+        system = systems.build(module.Config(), tasks.find(task)(), Spec(height=32, width=32, channels=3, steps=10))
         assert bool(system.players) == bool(system.stages)
 
 
@@ -198,4 +197,4 @@ def test_a_config_builds_and_survives_json(name):
     experiment = configs.load(name)
     assert configs.from_dict(configs.to_dict(experiment)) == experiment
     parallel.over(1).check(experiment.data.batch, experiment.train.accumulate)
-    loop.state_like(experiment, built(experiment), 0)
+    runs.state_like(experiment, built(experiment), 0)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from dgan_jax import systems
-from dgan_jax.core.parts import Context
+from dgan_jax.core.parts import Context, Spec
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
 from dgan_jax.spaces.wavelet import wavelet
 from dgan_jax.systems.diffusion_gan import wavediff
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.tasks.inpaint import Inpaint
-from dgan_jax.train import configs, loop
+from dgan_jax.train import configs, runs
 
 TINY = WaveletNCSNpp(
     image_size=8, features=8, multipliers=(1, 2), blocks=1, attention=(), latent_layers=1, latent_embedding=8
@@ -71,7 +71,7 @@ def test_what_cannot_work_is_refused_with_a_way_out(make, says):
 )
 def test_the_published_configs_have_the_published_numbers_of_parameters(name, generator, critic):
     experiment = configs.load(f"wavediff_{name}")
-    system = systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
     for player, count in (("generator", generator), ("critic", critic)):
         output, variables = shapes(system.players[player].module, experiment.data.size // 2)
         assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == count
@@ -84,7 +84,7 @@ def test_every_prediction_agrees_with_what_is_known_as_pixels():
         latent_layers=1, latent_embedding=8, critic_features=4, critic_embedding=8, regression_share=0.5,
     )  # fmt: skip
     task = Inpaint(hole="box", fill="pull_push")
-    system = systems.build(config, task, loop.Spec(height=8, width=8, channels=3, steps=4))
+    system = systems.build(config, task, Spec(height=8, width=8, channels=3, steps=4))
     draw, keys = np.random.default_rng(0), jax.random.split(jax.random.key(0), 2)
     batch = {"image": jnp.asarray(draw.uniform(-1, 1, (2, 8, 8, 3)), jnp.float32)}
     player = system.players["generator"]
@@ -114,6 +114,6 @@ def test_every_prediction_agrees_with_what_is_known_as_pixels():
 def test_the_order_of_the_bands_is_that_of_the_config():
     y = {"image": jax.random.normal(jax.random.key(0), (1, 8, 8, 3))}
     for order in ("lh_hl", "hl_lh"):
-        spec = loop.Spec(height=8, width=8, channels=3)
+        spec = Spec(height=8, width=8, channels=3)
         system = systems.build(wavediff.Config(bands=order), Generate(), spec)
         np.testing.assert_array_equal(system.players["critic"].inputs(y)[0], wavelet(1, order).encode(y["image"]))

@@ -14,7 +14,7 @@ from dgan_jax.compare.entrants import has_networks, training_of
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.systems.diffusion_gan import dgan
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train import loop, weights
+from dgan_jax.train import runs, weights
 
 SMALL = Experiment(
     system=dgan.Config(
@@ -32,16 +32,16 @@ SMALL = Experiment(
 def run(tmp_path_factory):
     """The folder of a run at its last step, with weights that are nowhere zero."""
     out = tmp_path_factory.mktemp("weights") / "run"
-    system = loop.built(SMALL)
-    state = loop.enter(loop.fresh_state(SMALL, system), system, SMALL.train.steps)
+    system = runs.built(SMALL)
+    state = runs.enter(runs.fresh_state(SMALL, system), system, SMALL.train.steps)
     leaves, tree = jax.tree.flatten(state.ema)
     keys = jax.random.split(jax.random.key(0), len(leaves))
     moved = [x + 0.1 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
     state = state.replace(ema=jax.tree.unflatten(tree, moved), step=np.int32(SMALL.train.steps))
     (out.parent / "photos").mkdir()
     here = dataclasses.replace(SMALL, data=dataclasses.replace(SMALL.data, name=str(out.parent / "photos")))
-    loop.claim(out, here)
-    loop.write_state(out, here, jax.device_get(state))
+    runs.claim(out, here)
+    runs.write_state(out, here, jax.device_get(state))
     return out
 
 
@@ -66,13 +66,13 @@ def test_a_file_restores_as_its_run_does(run, file, tmp_path):
 
 
 def test_what_restores_is_in_the_file_and_no_critic(run, file):
-    experiment, _, variables = loop.load(file)
+    experiment, _, variables = runs.load(file)
     assert (experiment.system, experiment.task) == (SMALL.system, SMALL.task)
     assert variables["params"].keys() == {"estimator", "generator", "refiner"}
-    whole = loop.load(run)[2]["params"]
+    whole = runs.load(run)[2]["params"]
     for player, params in variables["params"].items():
         jax.tree.map(np.testing.assert_array_equal, params, whole[player])
-    calm = loop.load(file, task="denoise", choices={"realism": 0.0})[0]
+    calm = runs.load(file, task="denoise", choices={"realism": 0.0})[0]
     assert (calm.system.realism, type(calm.task).__name__) == (0.0, "Denoise")
     assert training_of(file) == training_of(run)
     assert has_networks(str(file))
@@ -81,9 +81,9 @@ def test_what_restores_is_in_the_file_and_no_critic(run, file):
 def test_half_the_bits_take_half_the_room(run, file, tmp_path):
     half = tmp_path / "half.safetensors"
     api.export(f"{run}@realism=0.5", half, dtype="float16")
-    assert loop.load(half)[0].system.realism == 0.5
+    assert runs.load(half)[0].system.realism == 0.5
     assert half.stat().st_size < 0.6 * file.stat().st_size
-    ours, theirs = (loop.load(path)[2]["params"] for path in (half, file))
+    ours, theirs = (runs.load(path)[2]["params"] for path in (half, file))
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
@@ -108,22 +108,22 @@ def test_a_changed_file_is_refused(file, tmp_path, capsys):
 
 
 def test_another_network_than_the_config_describes_is_refused(run, tmp_path):
-    variables = loop.load(run)[2]
+    variables = runs.load(run)[2]
     wider = dataclasses.replace(SMALL, system=dataclasses.replace(SMALL.system, features=(16,)))
     weights.write(tmp_path / "a.safetensors", wider, variables, training={}, dtype="float32")
     with pytest.raises(ValueError, match="other arrays for 'generator' than its config describes"):
-        loop.load(tmp_path / "a.safetensors")
+        runs.load(tmp_path / "a.safetensors")
 
 
 def test_a_place_that_is_nothing_says_what_there_is(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere holds no run .* comes with the package: .*dgan_photos"):
-        loop.load("nowhere")
+        runs.load("nowhere")
 
 
 @pytest.mark.parametrize("name", list(weights.known()))
 def test_weights_that_come_with_the_package_are_whole_and_described(name):
     path = weights.known()[name]
-    experiment, system, variables = loop.load(name)
+    experiment, system, variables = runs.load(name)
     assert systems.name_of(experiment.system)
     assert set(system.players) >= variables["params"].keys()
     page = path.with_suffix(".md").read_text()

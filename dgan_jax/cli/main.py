@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if verb not in verbs():
             raise unknown("verb", verb, verbs())
-        from dgan_jax.train.runner import Diverged, Stopped
+        from dgan_jax.train.loop import Diverged, Stopped
 
         try:
             return importlib.import_module(f"dgan_jax.cli.{verb}").main(rest)

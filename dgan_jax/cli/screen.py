@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from dgan_jax.train.runner import Progress as Step
+from dgan_jax.train.loop import Progress as Step
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 """In a file or a pipe there is no width to ask for."""

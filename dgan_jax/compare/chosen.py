@@ -10,7 +10,7 @@ from dgan_jax.compare.trial import Trial, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
-from dgan_jax.train.loop import experiment_of, task_of
+from dgan_jax.train.runs import experiment_of, task_of
 
 
 def task_for(

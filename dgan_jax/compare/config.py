@@ -14,7 +14,7 @@ from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import target
 from dgan_jax.train import configs, weights
-from dgan_jax.train.loop import experiment_of, task_of
+from dgan_jax.train.runs import experiment_of, task_of
 
 NAME = re.compile(r"[\w][\w .,+@=-]*")
 PARTS = ("system", "task", "data", "train")

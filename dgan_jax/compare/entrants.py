@@ -19,7 +19,7 @@ from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.core.targets import Target
 from dgan_jax.train import log, weights
 from dgan_jax.train.configs import fill, to_dict
-from dgan_jax.train.loop import MACHINE, experiment_of, load
+from dgan_jax.train.runs import MACHINE, experiment_of, load
 
 
 @dataclasses.dataclass(frozen=True)

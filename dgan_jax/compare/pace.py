@@ -5,8 +5,7 @@ from pathlib import Path
 
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import log
-from dgan_jax.train.loop import train
-from dgan_jax.train.runner import Observe
+from dgan_jax.train.loop import Observe, train
 
 PROBE = 60
 """Steps of the short training that the pace is taken from."""

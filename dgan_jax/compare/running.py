@@ -16,8 +16,7 @@ from dgan_jax.core.machine import hardware
 from dgan_jax.core.targets import Target
 from dgan_jax.evaluate import Inputs, Result, evaluate
 from dgan_jax.report import Report
-from dgan_jax.train.loop import train
-from dgan_jax.train.runner import Observe, Progress
+from dgan_jax.train.loop import Observe, Progress, train
 
 
 @contextlib.contextmanager

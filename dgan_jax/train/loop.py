@@ -3,154 +3,53 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Mapping
+import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
-from dgan_jax import systems, tasks
-from dgan_jax.core.experiment import UNESSENTIAL, Experiment
+from dgan_jax import systems
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.core.files import write_atomically
 from dgan_jax.core.machine import hardware
-from dgan_jax.core.parts import Spec, System, Task
-from dgan_jax.data.options import open_data
-from dgan_jax.data.pipeline import Batches
-from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train import parallel, weights
+from dgan_jax.core.parts import System
+from dgan_jax.data.pipeline import Batches, prefetch
+from dgan_jax.train import parallel
 from dgan_jax.train.checkpoint import Checkpoints
-from dgan_jax.train.configs import from_dict, to_dict
+from dgan_jax.train.configs import to_dict
 from dgan_jax.train.log import Log
 from dgan_jax.train.preview import Preview
-from dgan_jax.train.runner import Observe, Runner, stage_at
+from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, handed, load, open_batches, state_like
 from dgan_jax.train.signals import stop_signals
-from dgan_jax.train.state import TrainState, begin, initialise
-
-PARTS = ("system", "task", "data", "train")
-ONCE = {"xla_backend_optimization_level": 0}
-"""For programs that run once: XLA then needs a quarter of the time for them."""
-MACHINE = "machine.json"
-"""In the folder of a run: where it was trained last."""
+from dgan_jax.train.stages import Calls, compile_stage, stage_at
+from dgan_jax.train.state import Guard, TrainState, begin
 
 
-def spec_of(experiment: Experiment, axis_name: str | None = None) -> Spec:
-    """What the experiment's system may know of its surroundings."""
-    data, train = experiment.data, experiment.train
-    return Spec(
-        height=data.size, width=data.size, channels=data.channels, classes=data.classes,
-        steps=train.steps, epoch=train.epoch, batch=data.batch // train.accumulate, axis_name=axis_name,
-    )  # fmt: skip
+class Stopped(Exception):
+    """The run was asked to stop; its checkpoint is written."""
 
 
-def fresh_state(experiment: Experiment, system: System) -> TrainState:
-    """The state at step 0, on the host's default device; a pure function of the experiment."""
-    return jax.jit(maker(experiment, system), compiler_options=ONCE)(jax.random.key(experiment.train.seed))
+class Diverged(Exception):
+    """Losses stayed without a finite value after every rollback that was allowed."""
 
 
-def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], TrainState]:
-    """key -> the state at step 0."""
-    data = experiment.data
-    example = {"image": jnp.zeros((data.size, data.size, data.channels))}
-    if data.classes:
-        example["label"] = jnp.zeros((), jnp.int32)
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What an observer of the loop is told. `metrics` is empty between log steps."""
 
-    def make(key: jax.Array) -> TrainState:
-        y = jax.vmap(experiment.task.measure)(key[None], jax.tree.map(lambda x: x[None], example))
-        # A first stage may have no steps.
-        return enter(initialise(key, system, y), system, 0)
-
-    return make
+    step: int
+    total: int
+    stage: str
+    metrics: dict[str, float]
+    steps_per_second: float
+    images_per_second: float
 
 
-def handed(state: TrainState, given: dict[str, Any], place: str | Path) -> TrainState:
-    """A fresh state whose players begin with the weights that are given, by player; they come from `place`."""
-    same = [name for name in state.params if name in given]
-    if not same:
-        raise ValueError(
-            f"{place} has no network of this system to begin with: it holds {', '.join(given)}, wanted one of "
-            f"{', '.join(state.params)}"
-        )
-    for name in same:
-        if weights.shapes(given[name]) != weights.shapes(state.params[name]):
-            raise ValueError(
-                f"the {name} of {place} has other shapes than this config describes; give the options of the system "
-                "and the task that it was trained with"
-            )
-    take = lambda own: {name: jax.tree.map(jnp.array, given[name]) if name in same else own[name] for name in own}
-    return dataclasses.replace(state, params=take(state.params), ema=take(state.ema))
-
-
-def enter(state: TrainState, system: System, step: int) -> TrainState:
-    """A state of the first stage, taken to the stage of `step`."""
-    return functools.reduce(begin, system.stages[1 : stage_at(system.stages, step)[0] + 1], state)
-
-
-def state_like(experiment: Experiment, system: System, step: int) -> TrainState:
-    """Shapes and types of the state at a step, without computing it."""
-    try:
-        make = maker(experiment, system)
-        return jax.eval_shape(lambda key: enter(make(key), system, step), jax.random.key(0))
-    except (ArithmeticError, TypeError, IndexError) as error:
-        raise impossible(experiment, error) from error
-
-
-def built(experiment: Experiment, axis_name: str | None = None) -> System:
-    """The system of an experiment; options that no check of its own forbids, but arithmetic does, are a ValueError."""
-    try:
-        return systems.build(experiment.system, experiment.task, spec_of(experiment, axis_name))
-    except (ArithmeticError, TypeError, IndexError) as error:
-        raise impossible(experiment, error) from error
-
-
-def impossible(experiment: Experiment, error: Exception) -> ValueError:
-    name, reason = systems.name_of(experiment.system), " ".join(str(error).split())
-    return ValueError(f"system {name!r} cannot be built with these options ({type(error).__name__}: {reason:.200})")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The config of a run, as plain data."""
-    try:
-        plain = json.loads(path.read_text()) if path.is_file() else None
-        if isinstance(plain, dict) and all(isinstance(plain.get(part), dict) for part in PARTS):
-            return plain
-        reason = f"wanted an object with {', '.join(PARTS)}"
-    except (OSError, ValueError, RecursionError) as error:
-        reason = str(error)
-    raise ValueError(f"{path} cannot be read ({reason}); it was written by dgan train and should not be edited")
-
-
-def claim(folder: Path, experiment: Experiment) -> None:
-    """Make the run's folder and its config; refuse one that holds another experiment."""
-    path, ours = folder / "config.json", to_dict(experiment)
-    if path.exists():
-        theirs = read_config(path)
-        # A field that is younger than the run has its default there.
-        there = lambda part, name: theirs[part].get(name, default_of(getattr(experiment, part), name))
-        different = [
-            f"{part}.{name} (there {there(part, name)!r}, here {value!r})"
-            for part, values in json.loads(json.dumps(ours)).items()
-            for name, value in values.items()
-            if there(part, name) != value and not (part == "train" and name in UNESSENTIAL)
-        ]
-        if different:
-            raise ValueError(
-                f"{folder} holds a run with another config: {', '.join(different[:4])}; "
-                "give the same options, or another --out"
-            )
-    elif folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} is not empty and holds no run; give another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(ours, indent=2).encode())
-    except OSError as error:
-        raise ValueError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
-
-
-def default_of(config: Any, name: str) -> Any:
-    """The default of a field as JSON holds it; None for what is no field or has none."""
-    found = {field.name: field.default for field in dataclasses.fields(config)}.get(name, dataclasses.MISSING)
-    return None if found is dataclasses.MISSING else json.loads(json.dumps(found))
+Observe = Callable[[Progress], None]
 
 
 def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:
@@ -191,7 +90,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
         state = fresh_state(experiment, system)
         return jax.device_get(handed(state, earlier(), options.begin_with) if options.begin_with else state)
 
-    runner = Runner(
+    loop = Loop(
         experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
         open_log=(lambda step: Log(folder, step, tensorboard=options.tensorboard)) if main else None,
         preview=Preview(experiment, system, folder / "samples") if main and options.sample_every else None,
@@ -199,9 +98,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     )  # fmt: skip
     try:
         with stop_signals() as stopped:
-            state = runner.run(stopped)
+            state = loop.run(stopped)
     finally:
-        runner.close()
+        loop.close()
     if not checkpoints.sealed(int(state.step)):
         raise ValueError(
             f"the last checkpoint could not be written to {folder}; make room and run the same command again"
@@ -209,73 +108,146 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     return state
 
 
-def open_batches(experiment: Experiment) -> Batches:
-    """The training batches of an experiment, this host's part."""
-    data = experiment.data
-    return Batches(
-        open_data(data, "train"), batch=data.batch, size=data.size, seed=experiment.train.seed,
-        flip=data.flip, crop=data.crop, process=(jax.process_index(), jax.process_count()),
-    )  # fmt: skip
+class Loop:
+    """From a state to the last step, stage by stage: what happens around the compiled step.
 
-
-def write_state(folder: Path, experiment: Experiment, state: TrainState) -> None:
-    """One checkpoint of a state that did not come from training here."""
-    checkpoints = Checkpoints(folder / "checkpoints", keep=experiment.train.keep)
-    checkpoints.save(int(state.step), state, to_dict(experiment))
-    checkpoints.wait()
-    checkpoints.close()
-
-
-def experiment_of(place: str | Path) -> Experiment:
-    """The experiment of a run or of a weights file, without its arrays."""
-    if (file := weights.find(place)) is not None:
-        return weights.read(file).experiment
-    path = Path(place) / "config.json"
-    if not path.exists():
-        raise ValueError(
-            f"{place} holds no run (no config.json); give the folder that dgan train wrote, a file of dgan export, or "
-            f"what comes with the package: {', '.join(weights.known())}"
-        )
-    try:
-        return from_dict(read_config(path))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
-
-
-def load(
-    place: str | Path, *, step: int | None = None, task: str | None = None, choices: Mapping[str, Any] | None = None
-) -> tuple[Experiment, System, dict[str, Any]]:
-    """The experiment, system and restoring variables of a run or of a weights file.
-
-    step: of a run's checkpoint, the newest by default. task: restore this single kind of what a mixture taught.
-    choices: other values of what the system lets one choose when restoring.
+    `first()` makes the state at step 0, `like(step)` the shapes of a later one.
     """
-    file, path = weights.find(place), Path(place)
-    trained = None if file is None else weights.read(file)
-    experiment = experiment_of(place) if trained is None else trained.experiment
-    if task is not None:
-        experiment = dataclasses.replace(experiment, task=task_of(experiment, task, path))
-    experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
-    system = built(experiment)
-    if file is not None and trained is not None:
-        like = state_like(experiment, system, experiment.train.steps)
-        return experiment, system, weights.fitted(file, trained.variables, like.variables())
-    checkpoints = Checkpoints(path / "checkpoints", keep=experiment.train.keep)
-    try:
-        step = checkpoints.newest() if step is None else step
-        if step is None:
-            raise ValueError(f"{place} has no checkpoint yet; train it first, or wait for the first one")
-        state = checkpoints.restore(step, state_like(experiment, system, step))
-    finally:
-        checkpoints.close()
-    return experiment, system, state.variables()
 
+    def __init__(
+        self,
+        experiment: Experiment,
+        system: System,
+        mapping: parallel.Mapping,
+        batches: Batches,
+        checkpoints: Checkpoints,
+        first: Callable[[], TrainState],
+        like: Callable[[int], TrainState],
+        *,
+        open_log: Callable[[int], Log] | None,
+        preview: Preview | None,
+        observe: Observe,
+    ) -> None:
+        self.experiment, self.system, self.mapping, self.batches = experiment, system, mapping, batches
+        self.checkpoints, self.first, self.like = checkpoints, first, like
+        self.open_log, self.preview, self.observe = open_log, preview, observe
+        self.options, self.config = experiment.train, to_dict(experiment)
+        self.log: Log | None = None
+        self.stopped: Callable[[], bool] = lambda: False
+        self.compiled = functools.cache(functools.partial(compile_stage, experiment, system, mapping))
 
-def task_of(experiment: Experiment, name: str, folder: Path) -> Task:
-    """The task called `name` as the run in `folder` learnt it: its own, or one kind of its mixture."""
-    own = experiment.task
-    if tasks.name_of(own) == name:
-        return own
-    if isinstance(own, Mixture) and systems.transfers(experiment.system):
-        return own.single(name)
-    raise ValueError(f"{folder} was trained for the task {tasks.name_of(own)!r}, not {name!r}")
+    def run(self, stopped: Callable[[], bool]) -> TrainState:
+        """To the last step, from the newest intact checkpoint or from the start."""
+        self.stopped = stopped
+        state = self.resume()
+        while int(state.step) < self.options.steps:
+            state = self.stage(state)
+        return state
+
+    def close(self) -> None:
+        self.checkpoints.close()
+        if self.log is not None:
+            self.log.close()
+
+    def resume(self) -> TrainState:
+        """The state to go on from. The log forgets what came after it."""
+        newest = self.checkpoints.newest()
+        state = self.first() if newest is None else self.checkpoints.restore(newest, self.like(newest))
+        if self.open_log is not None:
+            if self.log is not None:
+                self.log.close()
+            self.log = self.open_log(int(state.step))
+        return state
+
+    def stage(self, state: TrainState) -> TrainState:
+        """From `state` (on the host) to the end of its stage, or to where a rollback leads."""
+        options, calls = self.options, self.options.steps_per_call
+        step = int(state.step)
+        index, first_step = stage_at(self.system.stages, step)
+        stage = self.system.stages[index]
+        end = first_step + stage.steps
+        advance, key = self.compiled(index, first_step), jax.random.key(options.seed)
+        begun = state.guard
+        device_state = self.mapping.put_state(state)
+        put = lambda batch: self.mapping.put_batch(batch, calls > 1)
+        metrics: dict[str, Any] | None = None
+        clock, counted = time.perf_counter(), 0
+        with prefetch(Calls(self.batches, step, calls), 0, options.prefetch, put) as feed:
+            while step < end:
+                previous = metrics
+                device_state, metrics = advance(device_state, next(feed), key)
+                if previous is None:
+                    # Compiled by now, which says nothing of the pace.
+                    clock = time.perf_counter()
+                step, counted = step + calls, counted + calls
+                # One step in flight: the bar tells the truth, and what went wrong is seen at the next step.
+                if previous is not None and self.failed_in_a_row(previous) >= options.bad_steps:
+                    return self.roll_back(step - calls, begun)
+                logged: dict[str, float] = {}
+                rate = counted / (time.perf_counter() - clock)
+                if step % options.log_every == 0 or step == options.steps:
+                    logged = {name: float(value) for name, value in self.mapping.get(metrics).items()}
+                    rate = counted / (time.perf_counter() - clock)
+                    self.record(step, {"stage": stage.name, **logged, "steps_per_second": round(rate, 4)})
+                    clock, counted = time.perf_counter(), 0
+                self.observe(Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch))
+                self.checkpoints.poll()
+                want_stop = self.stopped()
+                due = step % options.checkpoint_every == 0 or step in (end, options.steps) or want_stop
+                show = bool(options.sample_every) and (step % options.sample_every == 0 or step == options.steps)
+                if due or show:
+                    pause = time.perf_counter()
+                    state = self.mapping.get(device_state)
+                    if step == end and index + 1 < len(self.system.stages):
+                        state = jax.device_get(begin(state, self.system.stages[index + 1]))
+                    if due:
+                        self.checkpoints.save(step, state, self.config)
+                    if show:
+                        self.picture(step, state)
+                    clock += time.perf_counter() - pause
+                if want_stop and step < options.steps:
+                    self.checkpoints.wait()
+                    fate = "the checkpoint is written"
+                    if not self.checkpoints.sealed(step):
+                        fate = "its checkpoint could not be written"
+                    raise Stopped(f"stopped at step {step} of {options.steps}; {fate}")
+        return state
+
+    def failed_in_a_row(self, metrics: dict[str, Any]) -> int:
+        """Steps up to these metrics that were not applied."""
+        return int(self.mapping.get(metrics["guard/in_a_row"]))
+
+    def roll_back(self, step: int, guard: Guard) -> TrainState:
+        """The last good state with a lower learning rate than `guard`'s; `Diverged` after too many of these."""
+        self.checkpoints.wait()
+        said = f"losses or gradients were not finite in {self.options.bad_steps} steps in a row, up to step {step}"
+        state = self.resume()
+        if int(guard.rollbacks) >= self.options.rollbacks:
+            self.record(int(state.step), {"event": "diverged", "from": step})
+            raise Diverged(
+                f"{said}, and {int(guard.rollbacks)} rollbacks with lower learning rates did not help; the checkpoint "
+                f"of step {int(state.step)} is good: look at dgan doctor, then try a lower learning rate in another "
+                "--out"
+            )
+        scale = np.asarray(self.options.rollback_rate * guard.scale, np.float32)
+        warnings.warn(f"{said}; back to step {int(state.step)} with {scale:.3g} of the learning rate", stacklevel=2)
+        self.record(int(state.step), {"event": "rollback", "from": step, "scale": float(scale)})
+        lower = dataclasses.replace(state.guard, rollbacks=guard.rollbacks + np.int32(1), scale=scale)
+        return dataclasses.replace(state, guard=lower)
+
+    def record(self, step: int, values: dict[str, Any]) -> None:
+        """A line of the log."""
+        if (log := self.log) is not None:
+            self.tolerate("the log", lambda: log.write(step, values))
+
+    def picture(self, step: int, state: TrainState) -> None:
+        """Held-out images, restored; how much two restorations of the same image differ goes into the log."""
+        if (preview := self.preview) is not None:
+            self.tolerate("the picture", lambda: self.record(step, {"diversity": preview.write(state, step)}))
+
+    def tolerate(self, what: str, write: Callable[[], None]) -> None:
+        """A full disk does not end a training."""
+        try:
+            write()
+        except OSError as error:
+            warnings.warn(f"{what} could not be written ({error.strerror}); training goes on", stacklevel=3)

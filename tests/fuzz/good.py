@@ -186,7 +186,10 @@ def dataset() -> Path:
 @functools.cache
 def run() -> Path:
     """A folder that holds `run`, as dgan train leaves it after some steps, and a photograph and mask to try it on."""
-    from dgan_jax.train import configs, loop
+    import jax
+
+    from dgan_jax import systems
+    from dgan_jax.train import configs, runs
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz_run"))
     (folder / "photo.png").write_bytes(photo())
@@ -196,9 +199,9 @@ def run() -> Path:
     config = folder / "tiny.py"
     config.write_text(CONFIG)
     experiment = configs.load(str(config))
-    system = loop.systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
     (folder / "run" / "config.json").write_text(json.dumps(configs.to_dict(experiment), indent=2))
-    loop.write_state(folder / "run", experiment, loop.jax.device_get(loop.fresh_state(experiment, system)))
+    runs.write_state(folder / "run", experiment, jax.device_get(runs.fresh_state(experiment, system)))
     rows = [
         {"step": i, "critic/gap": 1.0, "critic/gradient": 1.0, "generator/reconstruction": 0.1, "guard/skipped": 0}
         for i in range(1, 13)

@@ -9,7 +9,7 @@ import two_stage
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.train import loop, parallel
-from dgan_jax.train.runner import Stopped
+from dgan_jax.train.loop import Stopped
 
 
 def experiment(images: str, steps: int = 6) -> Experiment:

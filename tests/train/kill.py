@@ -38,7 +38,7 @@ def child(folder: str, images: str, steps: int, seed: int) -> None:
     import jax
 
     from dgan_jax.train import loop
-    from dgan_jax.train.runner import Stopped
+    from dgan_jax.train.loop import Stopped
 
     slow = lambda progress: (print(progress.step, flush=True), time.sleep(0.01))
     try:

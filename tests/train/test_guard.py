@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import two_stage
 
+from dgan_jax import systems
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
-from dgan_jax.train import loop
+from dgan_jax.train import loop, runs
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.log import read
-from dgan_jax.train.runner import Diverged
+from dgan_jax.train.loop import Diverged
 from dgan_jax.train.step import train_step
 
 
@@ -37,8 +38,8 @@ def with_system(experiment, **values):
 
 
 def test_a_step_without_a_finite_loss_changes_nothing_but_the_counters(experiment):
-    system = loop.systems.build(experiment.system, experiment.task, loop.spec_of(experiment))
-    state = loop.fresh_state(experiment, system)
+    system = systems.build(experiment.system, experiment.task, runs.spec_of(experiment))
+    state = runs.fresh_state(experiment, system)
     stage = system.stages[0]
     step = jax.jit(
         lambda state, image: train_step(

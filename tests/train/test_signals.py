@@ -11,7 +11,7 @@ import pytest
 from dgan_jax.cli import main as command
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.log import read
-from dgan_jax.train.runner import Stopped
+from dgan_jax.train.loop import Stopped
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
