@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from dgan_jax.core.names import lookup
-
 
 def per_image(values: jax.Array) -> jax.Array:
     return values.reshape(-1, 1, 1, 1)
@@ -133,7 +131,8 @@ def steps(policy: str) -> tuple[str, ...]:
     """The augmentations of a policy as published commands name it, "color,translation,cutout"; "" is none."""
     names = tuple(name for name in policy.split(",") if name)
     for name in names:
-        lookup("augmentation", name, POLICIES)
+        if name not in POLICIES:
+            raise ValueError(f"no augmentation is called {name!r}; a policy joins some of {', '.join(POLICIES)}")
     return names
 
 
