@@ -1,7 +1,6 @@
 """The verbs of the command line as Python functions: `from dgan_jax import api`."""
 
 import dataclasses
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax import convert as converters
 from dgan_jax import systems as registry
 from dgan_jax import tasks
 from dgan_jax.compare.chosen import entrants_for, trial_for
@@ -29,7 +29,7 @@ from dgan_jax.restore import Photograph, photograph, restorer
 from dgan_jax.train import configs, weights
 from dgan_jax.train.loop import Observe
 from dgan_jax.train.loop import train as run_training
-from dgan_jax.train.runs import claim, fresh_state, load, spec_of, write_state
+from dgan_jax.train.runs import built, claim, fresh_state, load, state_like, write_state
 from dgan_jax.train.state import TrainState
 
 load_config = configs.load
@@ -233,14 +233,19 @@ def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict
     """A published PyTorch checkpoint as a run in the folder `out`; nothing in the file is executed.
 
     `config` describes the checkpoint's network. Returns the number of parameters of each converted player; others start
-    fresh, so the run can be sampled, evaluated and trained further.
+    fresh, so the run can be sampled, evaluated and trained further. A system without converter, a checkpoint of another
+    network and a folder that holds checkpoints already are a ValueError.
     """
     experiment = load_config(config) if isinstance(config, str) else config
-    system = registry.build(experiment.system, experiment.task, spec_of(experiment))
-    rules = importlib.import_module(f"dgan_jax.convert.{registry.name_of(experiment.system)}")
+    name = registry.name_of(experiment.system)
+    converters.rules(name)
+    if any((Path(out) / "checkpoints").glob("*")):
+        raise ValueError(f"{out} holds a run with checkpoints; give another --out")
+    system = built(experiment)
     state = state_dict(read_torch(Path(file)))
-    modules = {name: player.module for name, player in system.players.items()}
-    converted = rules.players(modules, state)
+    modules = {player: own.module for player, own in system.players.items()}
+    converted = converters.players(name, modules, state)
+    converters.check(converted, state_like(experiment, system, 0).params)
     fresh = jax.device_get(fresh_state(experiment, system))
     claim(Path(out), experiment)
     keep = {name: params for name, params in converted.items() if name in fresh.ema}

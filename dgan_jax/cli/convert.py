@@ -34,14 +34,16 @@ def main(arguments: list[str]) -> int:
 def to_run(options: Options, config: str) -> int:
     from pathlib import Path
 
-    from dgan_jax import api
+    from dgan_jax import api, tasks
     from dgan_jax.cli.screen import console
+    from dgan_jax.train.runs import experiment_of
 
     out = Path(options.out or f"runs/{Path(options.file).stem}")
     counts = api.convert(options.file, config, out)
     for player, count in counts.items():
         console.print(f"{player}: {count:,} parameters")
-    console.print(f"written: {out}. Now try: dgan sample {out}")
+    verb = "sample" if tasks.name_of(experiment_of(out).task) == "generate" else "evaluate"
+    console.print(f"written: {out}. Now try: dgan {verb} {out}")
     return 0
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, tensor, unfill
+from dgan_jax.convert.trees import Path, State, channels_of, fill, leaf_of, stripped, tensor, unfill
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 
@@ -81,8 +81,8 @@ def generator_params(module: NCSNpp, state: State) -> dict[str, Any]:
         # The published blocks keep a layer for the time embedding that they are then not given.
         state = {name: value for name, value in state.items() if ".Dense_0." not in name}
     first = 2 * module.timed + (module.embedding == "fourier")
-    channels = tensor(state, f"all_modules.{first}.weight", 4, "generator").shape[1]
-    latent = tensor(state, "z_transform.1.weight", 2, "generator").shape[1]
+    channels = channels_of(state, f"all_modules.{first}.weight", "DDGAN generator")
+    latent = tensor(state, "z_transform.1.weight", 2, "DDGAN generator").shape[1]
     side = 2 ** (len(module.multipliers) - 1)
     x, t, z = jnp.zeros((1, side, side, channels)), jnp.ones(1, jnp.int32), jnp.zeros((1, latent))
     shapes = jax.eval_shape(module.init, jax.random.key(0), x, t, z)["params"]
@@ -92,7 +92,7 @@ def generator_params(module: NCSNpp, state: State) -> dict[str, Any]:
 def critic_params(module: Critic, state: State) -> dict[str, Any]:
     """Our critic's parameters from a published `netD`; the number of input channels is read off it."""
     state = stripped(state)
-    x = jnp.zeros((1, 64, 64, tensor(state, "start_conv.weight", 4, "critic").shape[1]))
+    x = jnp.zeros((1, 64, 64, channels_of(state, "start_conv.weight", "DDGAN critic")))
     shapes = jax.eval_shape(module.init, jax.random.key(0), x[..., 1:], jnp.zeros(1, jnp.int32), x[..., :1])["params"]
     return fill(shapes, state, critic_name)
 
@@ -175,7 +175,7 @@ def inferred_arguments(state: State, image_size: int) -> dict[str, Any]:
         "blocks": blocks,
         "attention": tuple(image_size // 2**n for n, i in enumerate(levels) if "NIN_3.W" in body[i + 1]),
         "latent_layers": sum(name.startswith("z_transform.") and value.ndim == 2 for name, value in state.items()) - 1,
-        "latent_embedding": tensor(state, "z_transform.1.weight", 2, "generator").shape[0],
+        "latent_embedding": tensor(state, "z_transform.1.weight", 2, "DDGAN generator").shape[0],
         "block": "biggan" if "GroupNorm_1.style.weight" in body[chain[0]] else "biggan_oneadagn",
         "timed": any(len(entry.get("weight", ())) == 2 for entry in body),
         "embedding": "fourier" if "W" in body[0] else "positional",

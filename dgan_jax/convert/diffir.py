@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
+from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unfill
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
@@ -109,10 +109,8 @@ def own(state: State) -> dict[str, np.ndarray]:
 
 def shapes(module: FirstStage | SecondStage, state: State) -> Any:
     """Our tree's shapes; channels of the input are read off the checkpoint."""
-    if "G.patch_embed.proj.weight" not in state:
-        raise ValueError("the checkpoint has no G.patch_embed.proj.weight; is it that of a DiffIR stage?")
     restorer = module.restorer
-    channels = state["G.patch_embed.proj.weight"].shape[1] // restorer.unshuffle**2
+    channels = channels_of(state, "G.patch_embed.proj.weight", "DiffIR stage", fold=restorer.unshuffle)
     side = 8 * max(restorer.unshuffle, 4 // module.scale)
     x = jnp.zeros((1, side, side, channels))
     if isinstance(module, FirstStage):
@@ -146,7 +144,7 @@ def critic_variables(module: PatchCritic, state: State) -> dict[str, Any]:
             if key.startswith("discriminator.")
         }
     state = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
-    channels = state["model0.0.weight"].shape[1]
+    channels = channels_of(state, "model0.0.weight", "DiffIR critic")
     wanted = dict(jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 32, 32, channels))))
     return fill(wanted, state, lambda path: f"{critic_name(path[1:])}.{LEAVES[path[-1]]}")
 
@@ -189,6 +187,11 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Parameters by player from a published file: one of either stage, and the critic where it comes along."""
     state = stripped(state)
     player = "first" if any(key.startswith("E.") for key in own(state)) else "second"
+    if player not in modules:
+        raise ValueError(
+            f"the checkpoint is of DiffIR's {player} stage, the config's networks are {', '.join(modules)}; give a "
+            "config that has it"
+        )
     found = {player: stage_params(modules[player], state)}
     if "critic" in modules and any(key.startswith("discriminator.") for key in state):
         found["critic"] = critic_variables(modules["critic"], state)["params"]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert import ddgan
-from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, unfill
+from dgan_jax.convert.trees import Path, State, channels_of, fill, leaf_of, stripped, unfill
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.ldm_autoencoder import Autoencoder, KLAutoencoder, VQAutoencoder
 from dgan_jax.nets.patchgan import PatchGAN
@@ -65,7 +65,7 @@ def patches_name(module: PatchGAN, path: Path) -> str:
 
 def inputs_of(state: State, name: str) -> int:
     """Input channels of the convolution `name`."""
-    return ddgan.tensor(state, f"{name}.weight", 4, "network").shape[1]
+    return channels_of(state, f"{name}.weight", "network of latent diffusion")
 
 
 def autoencoder_params(module: Autoencoder, state: State) -> dict[str, Any]:

@@ -84,8 +84,20 @@ def unfill(params: Any, rename: Callable[[Path], str], layout: Layout = LAYOUT) 
     return {name: layout.published(name, leaf) for name, leaf in named.items()}
 
 
-def tensor(state: State, name: str, rank: int, player: str) -> np.ndarray:
-    """The tensor that tells the number of inputs."""
+def tensor(state: State, name: str, rank: int, what: str) -> np.ndarray:
+    """The tensor that tells the number of inputs; `what` the checkpoint should be of, for the error."""
     if name not in state or state[name].ndim != rank:
-        raise ValueError(f"the checkpoint has no {name} of {rank} dimensions; is it that of a DDGAN {player}?")
+        raise ValueError(f"the checkpoint has no {name} of {rank} dimensions; is it that of a {what}?")
     return state[name]
+
+
+def channels_of(state: State, name: str, what: str, *, fold: int = 1) -> int:
+    """Channels of the images that the convolution `name` of a checkpoint takes, `fold` x `fold` pixels folded into
+    each place."""
+    channels = tensor(state, name, 4, what).shape[1]
+    if channels % fold**2:
+        raise ValueError(
+            f"the checkpoint's {name} takes {channels} channels, wanted a multiple of {fold**2}, since the config "
+            f"folds {fold}x{fold} pixels into one; give the config of the checkpoint's scale"
+        )
+    return channels // fold**2

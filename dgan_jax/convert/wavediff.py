@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert import ddgan
-from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, tensor, unfill
+from dgan_jax.convert.trees import Path, State, channels_of, fill, leaf_of, stripped, tensor, unfill
 from dgan_jax.nets.ddgan_critic import VARIANTS, Critic
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
 
@@ -39,8 +39,8 @@ def generator_params(module: WaveletNCSNpp, state: State) -> dict[str, Any]:
         # The published blocks keep a layer for the time embedding that they are then not given.
         state = {name: value for name, value in state.items() if ".Dense_0." not in name}
     first = 2 * module.timed + (module.embedding == "fourier")
-    channels = tensor(state, f"all_modules.{first}.weight", 4, "generator").shape[1] // module.patch**2
-    latent = tensor(state, "z_transform.1.weight", 2, "generator").shape[1]
+    channels = channels_of(state, f"all_modules.{first}.weight", "WaveDiff generator", fold=module.patch)
+    latent = tensor(state, "z_transform.1.weight", 2, "WaveDiff generator").shape[1]
     side = module.patch * 2 ** len(module.multipliers)
     x, t, z = jnp.zeros((1, side, side, channels)), jnp.ones(1, jnp.int32), jnp.zeros((1, latent))
     shapes = jax.eval_shape(module.init, jax.random.key(0), x, t, z)["params"]
@@ -50,7 +50,7 @@ def generator_params(module: WaveletNCSNpp, state: State) -> dict[str, Any]:
 def critic_params(module: Critic, state: State) -> dict[str, Any]:
     """Our critic's parameters from a published `netD`; the number of input channels is read off it."""
     state = stripped(state)
-    channels = tensor(state, "start_conv.weight", 4, "critic").shape[1] // module.patch**2
+    channels = channels_of(state, "start_conv.weight", "WaveDiff critic", fold=module.patch)
     x = jnp.zeros((1, 64 * module.patch, 64 * module.patch, channels))
     shapes = jax.eval_shape(module.init, jax.random.key(0), x[..., 1:], jnp.zeros(1, jnp.int32), x[..., :1])["params"]
     return fill(shapes, state, critic_name)
