@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dgan_jax.cli.main import main
 from dgan_jax.data import folder
 from dgan_jax.data.prepare import prepare
 from dgan_jax.data.sources import open_source
@@ -245,6 +246,21 @@ def test_preparing_from_other_files_is_refused_until_overwritten(photos, tmp_pat
         made = prepare(photos, "mine", tmp_path / "data", overwrite=True)
     assert (made.train, made.skipped, made.duplicates) == (13, 1, 1)
     assert len(open_source("tfds:mine:1.0.0", data_dir=tmp_path / "data")) == 13
+
+
+def test_preparing_tells_what_was_made_and_how_it_is_used(photos, tmp_path, capsys):
+    (photos / "cats" / "copy.png").write_bytes((photos / "cats" / "01.png").read_bytes())
+    (photos / "broken.png").write_bytes(b"no image")
+    order = ["data", "prepare", str(photos), "--name", "mine", "--data-dir", str(tmp_path), "--validation", "0.3"]
+    with pytest.warns(UserWarning, match="1 of 14 images skipped"):
+        assert main(order) == 0
+    told = capsys.readouterr().out
+    aside = len(open_source("tfds:mine", "validation", data_dir=tmp_path))
+    assert f"12 images, {aside} of them set aside" in told
+    assert "1 image left out, the same bytes" in told
+    assert "1 image left out, not to be read" in told
+    assert f"--data.name tfds:mine --data.data_dir {tmp_path}" in told
+    assert "Prepared(" not in told
 
 
 def test_a_dataset_that_is_not_prepared_says_how_to_prepare_it(photos, tmp_path):

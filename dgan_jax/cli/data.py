@@ -3,9 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+if TYPE_CHECKING:
+    from dgan_jax.data.prepare import Prepared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +52,23 @@ def prepare(options: Prepare) -> None:
     summary = prepare.prepare(
         options.folder, options.name, data_dir=options.data_dir, labels=options.labels, validation=options.validation
     )
-    console.print(str(summary))
+    console.print(told(summary, options), soft_wrap=True, highlight=False, markup=False)
+
+
+def told(made: "Prepared", options: Prepare) -> str:
+    """What was made, what was left out, and how it is used."""
+    images = lambda count: f"{count:,} image{'s' * (count != 1)}"
+    aside = f", {made.validation:,} of them set aside for validation" if made.validation else ""
+    kinds = f", {len(made.classes)} classes" if made.classes else ""
+    lines = [f"{made.path}: {images(made.train + made.validation)}{aside}{kinds}"]
+    if made.reused:
+        lines[0] += "; it was there already, made of the same files"
+    if made.duplicates:
+        lines.append(f"{images(made.duplicates)} left out, the same bytes as another")
+    if made.skipped:
+        lines.append(f"{images(made.skipped)} left out, not to be read (see above)")
+    elsewhere = f" --data.data_dir {options.data_dir}" if options.data_dir else ""
+    return "\n".join([*lines, f"Now try: dgan train dgan_quickstart --data.name tfds:{options.name}{elsewhere}"])
 
 
 def show(options: Show) -> None:
