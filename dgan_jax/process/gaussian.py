@@ -1,17 +1,20 @@
-"""Discrete Gaussian diffusion: x_t = signal_t x0 + noise_t n, for the few large steps of a diffusion-GAN.
+"""Discrete Gaussian diffusion: x_t = signal_t x0 + noise_t n, in the few large steps of a diffusion-GAN or in many.
 
-Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising Diffusion GANs", arXiv 2112.07804.
+Xiao, Kreis, Vahdat, "Tackling the Generative Learning Trilemma with Denoising Diffusion GANs", arXiv 2112.07804; Ho,
+Jain, Abbeel, "Denoising Diffusion Probabilistic Models", arXiv 2006.11239.
 
 Time `t` is an integer index in 0 .. T-1 everywhere and names the transition x_{t+1} -> x_t; networks receive that t.
+Papers on diffusion in many steps call x_t what is x_{t+1} here, and have the same t for their networks.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Array
 
 
@@ -96,6 +99,43 @@ def gaussian(betas: np.ndarray) -> Gaussian:
         mean_x=(one - alpha_bar_previous) * np.sqrt(alpha) / (one - alpha_bar),
         log_variance=np.log(np.maximum(variance, np.float32(1e-20))),
     )
+    return cast32(tables)
+
+
+def gaussian_of_betas(betas: np.ndarray, *, variance: str = "small") -> Gaussian:
+    """Tables from [T] float64 betas, everything in float64 up to one cast at the end (Ho et al., equations 4 and 7).
+
+    `variance` is that of a step back whose network does not tell one: "small", the posterior's, or "large", beta's. At
+    t = 0, where both are of no use, the entry of t = 1 stands (of the small one), as published.
+    """
+    betas = np.asarray(betas, np.float64)
+    alpha_bar = np.cumprod(1 - betas)
+    before, after = np.concatenate([[1.0], alpha_bar[:-1]]), alpha_bar
+    tables = Gaussian(
+        signal=np.sqrt(np.concatenate([[1.0], alpha_bar])),
+        noise=np.sqrt(np.concatenate([[0.0], 1 - alpha_bar])),
+        step_signal=np.sqrt(np.concatenate([[1.0], 1 - betas])),
+        step_noise=np.sqrt(np.concatenate([[0.0], betas])),
+        mean_x0=betas * np.sqrt(before) / (1 - after),
+        mean_x=(1 - before) * np.sqrt(1 - betas) / (1 - after),
+        log_variance=np.zeros(len(betas)),
+    )
+    return cast32(tables.replace(log_variance=step_log_variance(tables, variance)))
+
+
+def step_log_variance(process: Tables, variance: str) -> np.ndarray:
+    """[T] float64: log-variance of steps back: "small" (the posterior's), "forward" (beta, the step's forward), or
+    "large" (the same but for t = 0)."""
+    signal, noise = (np.asarray(table, np.float64) for table in (process.signal, process.noise))
+    forward = np.square(noise[1:]) - np.square(signal[1:] / signal[:-1] * noise[:-1])
+    posterior = forward * np.square(noise[:-1] / noise[1:])
+    # The posterior's first is 0, whose logarithm is of no use: the second stands for it. One step has no second.
+    posterior[0] = posterior[1] if len(posterior) > 1 else forward[0]
+    kinds = {"small": posterior, "forward": forward, "large": np.concatenate([posterior[:1], forward[1:]])}
+    return np.log(np.maximum(lookup("variance of a step back", variance, kinds), 1e-20))
+
+
+def cast32(tables: Gaussian) -> Gaussian:
     return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
 
 
@@ -104,17 +144,35 @@ def expand(values: jax.Array, like: jax.Array) -> jax.Array:
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
-def thinned(process: Gaussian, count: int) -> tuple[Gaussian, np.ndarray]:
-    """The chain through `count` evenly chosen of its T transitions, and the t [count] that a network knows them by.
+class Chain(NamedTuple):
+    """A chain through some states of a process, and the t [S] by which its network knows each transition."""
 
-    x_{t+1} of a kept transition is as noisy as before; what lies between is passed over (Song et al., arXiv 2010.02502,
-    equation 7 with the variance of the posterior). count = T is the chain itself.
-    """
+    tables: Gaussian
+    times: np.ndarray
+
+
+def thinned(process: Tables, count: int) -> Chain:
+    """The chain through `count` evenly chosen of T transitions; count = T is the chain itself."""
     if not 1 <= count <= process.steps or process.steps % count:
         raise ValueError(f"a chain of {process.steps} steps can be run in a divisor of that, got {count}")
-    points = np.arange(0, process.steps + 1, process.steps // count)
-    signal, noise = (np.asarray(table, np.float64)[points] for table in (process.signal, process.noise))
-    return gaussian_of(signal, noise), points[1:] - 1
+    return through(process, np.arange(0, process.steps, process.steps // count) + process.steps // count - 1)
+
+
+def through(process: Tables, times: np.ndarray, *, variance: str = "small") -> Chain:
+    """The chain through the noisy sides x_{t+1} of the transitions `times` [S], ascending, and clean data.
+
+    x_{t+1} of a kept transition is as noisy as before; what lies between is passed over (Song et al., arXiv 2010.02502,
+    equation 7 with the variance of the posterior). `variance` as in `gaussian_of_betas`.
+    """
+    times = np.asarray(times)
+    states = np.concatenate([[0], times + 1])
+    if times.ndim != 1 or not times.size or states[1] < 1 or states[-1] > process.steps or np.any(np.diff(times) < 0):
+        raise ValueError(f"steps of a chain must ascend from 0 to at most {process.steps - 1}, got {times}")
+    signal, noise = (np.asarray(table, np.float64)[states] for table in (process.signal, process.noise))
+    tables = gaussian_of(signal, noise)
+    if variance == "small":
+        return Chain(tables, times)
+    return Chain(tables.replace(log_variance=np.float32(step_log_variance(tables, variance))), times)
 
 
 def gaussian_of(signal: np.ndarray, noise: np.ndarray) -> Gaussian:
@@ -142,12 +200,15 @@ def gaussian_of(signal: np.ndarray, noise: np.ndarray) -> Gaussian:
         mean_x=step_signal[1:] * before / after,
         log_variance=np.log(np.maximum(before * variance / after, 1e-20)),
     )
-    return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
+    return cast32(tables)
 
 
 def at(table: Array, t: jax.Array, like: jax.Array) -> jax.Array:
-    """The table's entry for each example, ready to multiply `like`."""
-    return expand(jnp.asarray(table)[t], like)
+    """The table's entry for each example, ready to multiply `like`; t may be a fraction, and lies between two then."""
+    values = jnp.asarray(table)
+    if jnp.issubdtype(t.dtype, jnp.floating):
+        return expand(jnp.interp(t, jnp.arange(len(values), dtype=t.dtype), values), like)
+    return expand(values[t], like)
 
 
 def diffuse(process: Tables, x0: jax.Array, t: jax.Array, noise: jax.Array) -> jax.Array:
