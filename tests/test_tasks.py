@@ -130,6 +130,24 @@ def test_a_linear_task_has_an_operator_and_its_inverse(case, images):
     assert np.linalg.norm(back - ours) / np.linalg.norm(ours) < (0.05 if case == "deblur known" else 1e-5)
 
 
+@pytest.mark.parametrize("case", ["superres", "superres torch", "inpaint", "denoise", "deblur known"])
+def test_directions_are_weighed_by_their_singular_values(case, images):
+    task = made(case)
+    options = {"kind": "gaussian", "sigma": (1.5, 1.5)} if case == "deblur known" else {}
+    task = dataclasses.replace(task, **options)
+    y = measured(task, images)
+    assert task.deviation(y).shape == (len(images), 1, 1, 1)
+    squared = task.weigh(jnp.square, images, y)
+    if case == "deblur known":  # a kernel that is its own mirror image: A is its own transpose but for the border
+        expected = task.apply(task.apply(images, y), y)
+    else:
+        transpose = jax.linear_transpose(lambda x: task.apply(x, y), images)
+        expected = transpose(task.apply(images, y))[0]
+        seen = task.weigh(lambda s: (s > 1e-3).astype(jnp.float32), images, y)
+        np.testing.assert_allclose(seen, task.pseudo_inverse(task.apply(images, y), y), atol=1e-4)
+    np.testing.assert_allclose(squared, expected, atol=2e-3 if case == "deblur known" else 1e-5)
+
+
 @pytest.mark.parametrize(
     ("scale", "reduce"),
     [

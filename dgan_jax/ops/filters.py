@@ -95,6 +95,27 @@ def filter2d(image: jax.Array, kernel: jax.Array) -> jax.Array:
     return filtered[..., : image.shape[-3], : image.shape[-2], :].astype(image.dtype)
 
 
+def filter2d_weighed(
+    weights: Callable[[jax.Array], jax.Array], image: jax.Array, kernel: jax.Array, *, least: float = 0.03
+) -> jax.Array:
+    """Each frequency of [..., H, W, C] by a function of how much `filter2d` leaves of it; below `least`, of 0.
+
+    The image goes on mirrored, as there. For kernels that mirror themselves the frequencies are exact; for others (a
+    movement at an angle) what the border mixes in is passed over. `weights` gets and gives [..., h, w, 1].
+    """
+    mirrored = image
+    for axis in (-3, -2):
+        size = mirrored.shape[axis]
+        inner = jax.lax.slice_in_dim(mirrored, 1, size - 1, axis=axis)
+        mirrored = jnp.concatenate([mirrored, jnp.flip(inner, axis)], axis=axis)
+    size = mirrored.shape[-3:-1]
+    strength = jnp.abs(jnp.fft.rfft2(kernel, size))[..., None]
+    strength = jnp.where(strength < least, 0.0, strength)
+    spectrum = jnp.fft.rfft2(mirrored, axes=(-3, -2)) * weights(strength)
+    weighed = jnp.fft.irfft2(spectrum, size, axes=(-3, -2))
+    return weighed[..., : image.shape[-3], : image.shape[-2], :].astype(image.dtype)
+
+
 def least_squares(apply: Callable[[jax.Array], jax.Array], values: jax.Array, *, steps: int) -> jax.Array:
     """x from A x = values by conjugate gradients on the normal equations (CGLS), from zero; few steps regularise.
 

@@ -169,6 +169,30 @@ def reduce_pseudo_inverse(low: jax.Array, factor: int, name: str = "matlab") -> 
 
 
 @functools.lru_cache(maxsize=64)
+def singular_basis(name: str, length: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values [factor * length], 0 from `length` on, of `reduce` on one axis, and its right vectors as rows."""
+    _, values, rows = np.linalg.svd(matrix(name, factor * length, length, Fraction(1, factor)))
+    return np.concatenate([values, np.zeros((factor - 1) * length)]), rows
+
+
+def reduce_weighed(
+    weights: Callable[[jax.Array], jax.Array], image: jax.Array, factor: int, name: str = "matlab"
+) -> jax.Array:
+    """V f(s) V' image of `reduce`: each direction by a function of its singular value. [..., H, W, C], multiples.
+
+    `weights` gets the values [H, W, 1] and gives what multiplies [..., H, W, C].
+    """
+    sides = [image.shape[axis] // factor for axis in (-3, -2)]
+    (down, rows), (across, columns) = (singular_basis(name, side, factor) for side in sides)
+    values = jnp.asarray(down[:, None, None] * across[None, :, None], image.dtype)
+    turn = lambda table, x, axis: jnp.moveaxis(
+        jnp.tensordot(jnp.asarray(table, x.dtype), x, (1, axis), precision=jax.lax.Precision.HIGHEST), 0, axis
+    )
+    spectrum = turn(columns, turn(rows, image, -3), -2)
+    return turn(columns.T, turn(rows.T, weights(values) * spectrum, -3), -2)
+
+
+@functools.lru_cache(maxsize=64)
 def shrinking_matrix(name: str, length: int, factor: int) -> np.ndarray:
     """[length, factor * length] float64: (A E)^-1 A, which undoes the enlarging E."""
     dense = matrix(name, factor * length, length, Fraction(1, factor))

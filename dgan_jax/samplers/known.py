@@ -5,15 +5,27 @@ between directions is a function of s, applied by `weigh`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core.parts import Linear, Measurement
 from dgan_jax.spaces.space import Space
 
 Weights = Callable[[jax.Array], jax.Array]
 """Singular values -> a factor for each; 0 where A sees nothing."""
+
+
+@runtime_checkable
+class Spectral(Linear, Protocol):
+    """A linear task that knows its singular vectors and its noise."""
+
+    def deviation(self, y: Measurement) -> jax.Array:
+        """[B, 1, 1, 1]: standard deviation of the noise on `values(y)`, in [-1, 1]."""
+
+    def weigh(self, weights: Weights, x: jax.Array, y: Measurement) -> jax.Array:
+        """V f(s) V' x, [B, H, W, C]."""
 
 
 class Known(NamedTuple):
@@ -23,6 +35,15 @@ class Known(NamedTuple):
     gap: Callable[[jax.Array, jax.Array | float], jax.Array]
     weigh: Callable[[Weights, jax.Array], jax.Array]
     sigma: jax.Array
+
+
+def known_of(task: Spectral, y: Measurement) -> Known:
+    """What a task's measurement tells of the image."""
+    return Known(
+        gap=lambda x, scale: task.pseudo_inverse(scale * task.values(y) - task.apply(x, y), y),
+        weigh=lambda weights, x: task.weigh(weights, x, y),
+        sigma=task.deviation(y),
+    )
 
 
 def in_codes(known: Known, space: Space, channels: int) -> Known:

@@ -1,7 +1,7 @@
 """Deblurring: out of focus (a Gaussian) or moved (a line), with a kernel drawn for each image."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -123,6 +123,15 @@ class Deblur:
             return filters.least_squares(lambda x: filters.filter2d(x, kernel), blurred, steps=self.steps)
 
         return jax.vmap(one)(values, y["kernel"])
+
+    def deviation(self, y: Measurement) -> jax.Array:
+        """Of the noise, or at least of rounding to 8 bits."""
+        least = levels.ROUNDING if self.eight_bit else 0.0
+        return jnp.full((y["image"].shape[0], 1, 1, 1), np.hypot(self.noise / 127.5, least))
+
+    def weigh(self, weights: Callable[[jax.Array], jax.Array], x: jax.Array, y: Measurement) -> jax.Array:
+        """By frequency: exact for kernels that mirror themselves (`filters.filter2d_weighed`)."""
+        return filters.filter2d_weighed(weights, x, y["kernel"])
 
 
 TASK = Deblur

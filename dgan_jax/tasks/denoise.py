@@ -1,7 +1,7 @@
 """Denoising: white Gaussian noise, or the noise of counted photons."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -99,6 +99,18 @@ class Denoise:
     def pseudo_inverse(self, values: jax.Array, y: Measurement) -> jax.Array:
         del y
         return values
+
+    def deviation(self, y: Measurement) -> jax.Array:
+        """Of the noise: told or else estimated; for photons that of the mean brightness."""
+        sigma = y["sigma"] if "sigma" in y else denoise.noise_level(y["image"])
+        if self.noise == "poisson":
+            sigma = sigma * jnp.sqrt(jnp.maximum(jnp.mean(y["image"] / 2 + 0.5, axis=(1, 2, 3)), 1e-3))
+        return sigma.reshape(-1, 1, 1, 1)
+
+    def weigh(self, weights: Callable[[jax.Array], jax.Array], x: jax.Array, y: Measurement) -> jax.Array:
+        """All singular values are 1."""
+        del y
+        return weights(jnp.ones((1, 1, 1))) * x
 
 
 def white(key: jax.Array, image: jax.Array, sigma: jax.Array) -> jax.Array:

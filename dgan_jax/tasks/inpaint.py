@@ -1,7 +1,7 @@
 """Inpainting: pixels inside a hole are missing, all others are known exactly."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -91,6 +91,14 @@ class Inpaint:
 
     def pseudo_inverse(self, values: jax.Array, y: Measurement) -> jax.Array:
         return values * (1 - y["hole"])
+
+    def deviation(self, y: Measurement) -> jax.Array:
+        """Known pixels are exact."""
+        return jnp.zeros((y["image"].shape[0], 1, 1, 1))
+
+    def weigh(self, weights: Callable[[jax.Array], jax.Array], x: jax.Array, y: Measurement) -> jax.Array:
+        """Singular values are 1 where a pixel is known, 0 in the hole."""
+        return weights(1 - y["hole"]) * x
 
 
 TASK = Inpaint

@@ -16,6 +16,9 @@ UNKNOWN = -1.0
 COMMON_CONTRAST = 0.1
 """How far the first estimate of damage other than a hole is off, about, in [-1, 1]."""
 
+ROUNDING = 2 / 255 / 12**0.5
+"""Standard deviation of what rounding to 8 bits adds, in [-1, 1]."""
+
 
 def check(name: str, values: Range, least: float, most: float) -> None:
     """A ValueError unless `values` is (low, high) with least <= low <= high <= most."""

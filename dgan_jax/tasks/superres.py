@@ -1,7 +1,7 @@
 """Super-resolution: a reduced image is known exactly, the enlarged one is wanted."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -87,6 +87,15 @@ class SuperResolution:
         """Exact: the operator is separable, and each axis is inverted as a matrix."""
         del y
         return resize.reduce_pseudo_inverse(values, self.scale, self.reduce)
+
+    def deviation(self, y: Measurement) -> jax.Array:
+        """The reduced image is taken for exact."""
+        return jnp.zeros((y["image"].shape[0], 1, 1, 1))
+
+    def weigh(self, weights: Callable[[jax.Array], jax.Array], x: jax.Array, y: Measurement) -> jax.Array:
+        """Exact: the operator is separable, and each axis has its own singular vectors."""
+        del y
+        return resize.reduce_weighed(weights, x, self.scale, self.reduce)
 
 
 TASK = SuperResolution
