@@ -105,8 +105,7 @@ def filter2d_weighed(
     """
     mirrored = image
     for axis in (-3, -2):
-        size = mirrored.shape[axis]
-        inner = jax.lax.slice_in_dim(mirrored, 1, size - 1, axis=axis)
+        inner = jax.lax.slice_in_dim(mirrored, 1, mirrored.shape[axis] - 1, axis=axis)
         mirrored = jnp.concatenate([mirrored, jnp.flip(inner, axis)], axis=axis)
     size = mirrored.shape[-3:-1]
     strength = jnp.abs(jnp.fft.rfft2(kernel, size))[..., None]

@@ -7,6 +7,7 @@ Time `t` is an integer index in 0 .. T-1 everywhere and names the transition x_{
 Papers on diffusion in many steps call x_t what is x_{t+1} here, and have the same t for their networks.
 """
 
+import dataclasses
 from typing import NamedTuple, Protocol
 
 import jax
@@ -120,7 +121,7 @@ def gaussian_of_betas(betas: np.ndarray, *, variance: str = "small") -> Gaussian
         mean_x=(1 - before) * np.sqrt(1 - betas) / (1 - after),
         log_variance=np.zeros(len(betas)),
     )
-    return cast32(tables.replace(log_variance=step_log_variance(tables, variance)))
+    return cast32(dataclasses.replace(tables, log_variance=step_log_variance(tables, variance)))
 
 
 def step_log_variance(process: Tables, variance: str) -> np.ndarray:
@@ -172,7 +173,7 @@ def through(process: Tables, times: np.ndarray, *, variance: str = "small") -> C
     tables = gaussian_of(signal, noise)
     if variance == "small":
         return Chain(tables, times)
-    return Chain(tables.replace(log_variance=np.float32(step_log_variance(tables, variance))), times)
+    return Chain(cast32(dataclasses.replace(tables, log_variance=step_log_variance(tables, variance))), times)
 
 
 def gaussian_of(signal: np.ndarray, noise: np.ndarray) -> Gaussian:
