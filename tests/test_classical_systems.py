@@ -8,10 +8,10 @@ from scipy import ndimage
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
-from dgan_jax.ops import blur_estimate, denoise, exemplar, filters, haze, library_filters, resize
+from dgan_jax.ops import block_matching, blur_estimate, bm3d, denoise, exemplar, filters, haze, library_filters, resize
 from dgan_jax.systems import denoising
 
-DENOISERS = ("total_variation", "nonlocal_means", "bilateral", "wiener", "median")
+DENOISERS = ("total_variation", "nonlocal_means", "bm3d", "bilateral", "wiener", "median")
 UPSCALERS = ("upscale_nearest", "upscale_bilinear", "upscale_bicubic", "upscale_lanczos")
 
 
@@ -50,7 +50,7 @@ def test_a_denoiser_that_is_told_the_level_beats_the_noisy_image(name, channels)
     assert rmse(ours, clean) < 0.75 * rmse(image, clean)
 
 
-@pytest.mark.parametrize("name", ["total_variation", "nonlocal_means", "bilateral", "wiener"])
+@pytest.mark.parametrize("name", ["total_variation", "nonlocal_means", "bm3d", "bilateral", "wiener"])
 def test_an_untold_level_is_estimated_and_serves_nearly_as_well(name):
     clean, image = noisy(25)
     told, untold = {"image": image, "sigma": np.float32(25 / 127.5)}, {"image": image}
@@ -89,7 +89,7 @@ def test_photon_noise_is_removed_in_the_scale_where_it_is_even():
     assert rmse(run("total_variation", task, {k: v[0] for k, v in y.items()}), clean) < 0.6 * rmse(y["image"], clean)
 
 
-@pytest.mark.parametrize("name", ["total_variation", "nonlocal_means", "bilateral"])
+@pytest.mark.parametrize("name", ["total_variation", "nonlocal_means", "bm3d", "bilateral"])
 def test_jpeg_artefacts_become_fewer_whether_the_quality_is_told_or_assumed(name):
     clean = picture(48, 48)
     for task in (tasks.find("jpeg")(quality=(10, 10)), tasks.find("jpeg")(quality=(10, 10), blind=True)):
@@ -98,6 +98,41 @@ def test_jpeg_artefacts_become_fewer_whether_the_quality_is_told_or_assumed(name
         assert rmse(ours, clean) < 0.95 * rmse(y["image"], clean)
     assert denoising.artefacts({**y, "quality": np.float32([0.1])}, 25) == pytest.approx(5 * 4.5 / 255)
     assert denoising.artefacts({"image": y["image"][None]}, 25) == pytest.approx(2 * 4.5 / 255)
+
+
+def test_the_spline_wavelet_is_the_published_one_and_has_an_inverse():
+    forth = bm3d.spline_wavelet()
+    # Sums of 5 and of 1 vanish: a line has no detail but where the period closes, and a constant none at all.
+    np.testing.assert_allclose(forth[1:] @ np.ones(8), 0, atol=1e-12)
+    np.testing.assert_allclose(forth[0], np.sqrt(1 / 8), rtol=1e-12)
+    np.testing.assert_allclose(forth[4], np.array([1, -1, 0, 0, 0, 0, 0, 0]) / np.sqrt(2), atol=1e-12)
+    assert np.linalg.cond(forth) < 5
+
+
+def test_bm3d_finds_the_blocks_that_a_search_by_definition_finds():
+    guide = np.random.default_rng(0).random((27, 31), dtype=np.float32)
+    refs, most = np.array([0, 9, 23]), 5
+    apart, places, found = np.empty((3, most), np.float32), np.empty((3, most, 2), np.int64), np.empty(3, np.int64)
+    block_matching.alike(guide, 6, refs, 7, np.float32(9.5), apart, places, found)
+    block = lambda y, x: guide[y : y + 8, x : x + 8]
+    for ref, near, count in zip(refs, places, found, strict=True):
+        reached = [(y, x) for y in range(14) for x in range(max(0, ref - 7), min(23, ref + 7) + 1)]
+        far = {place: np.sum((block(*place) - block(6, ref)) ** 2) for place in reached}
+        wanted = [place for place in sorted(far, key=far.get) if far[place] <= 9.5][:most]
+        assert [tuple(place) for place in near[:count]] == wanted
+
+
+def test_bm3d_does_not_depend_on_threads_and_takes_any_size(monkeypatch):
+    image = noisy(25)[1].astype(np.float64) / 2 + 0.5
+    monkeypatch.setattr(bm3d, "BAND", 9)
+    answers = []
+    for cores in (1, 3):
+        monkeypatch.setattr(bm3d, "cores", lambda cores=cores: cores)
+        answers.append(bm3d.bm3d(image, 0.1))
+    np.testing.assert_array_equal(*answers)
+    for shape in ((1, 1, 3), (5, 40, 1), (41, 8, 3)):
+        assert np.isfinite(bm3d.bm3d(image[: shape[0], : shape[1], : shape[2]], 0.1)).all()
+    np.testing.assert_array_equal(bm3d.bm3d(image, 0.0), image)
 
 
 def blurred(kernel):
@@ -255,6 +290,8 @@ def test_a_wrapped_image_has_no_step_where_its_ends_meet():
         ("total_variation", "quality", 0.0),
         ("nonlocal_means", "patch", 4),
         ("nonlocal_means", "strength", -1.0),
+        ("bm3d", "strength", 0.0),
+        ("bm3d", "quality", 101.0),
         ("bilateral", "radius", 0.0),
         ("median", "window", 2),
         ("wiener", "window", 4),

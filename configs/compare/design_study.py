@@ -21,7 +21,7 @@ from dgan_jax.tasks.inpaint import Inpaint
 from dgan_jax.tasks.superres import SuperResolution
 
 HALF = 600.0
-CLASSICAL = ("nearest", "biharmonic", "coherent", "upscale_bicubic", "total_variation", "nonlocal_means")
+CLASSICAL = ("nearest", "biharmonic", "coherent", "upscale_bicubic", "total_variation", "nonlocal_means", "bm3d")
 
 WHOLLY: dict[str, Mapping[str, Any]] = {
     "default": {},

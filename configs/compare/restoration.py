@@ -19,7 +19,7 @@ SECONDS = 300.0
 CLASSICAL = (
     "nearest", "bilinear", "harmonic", "biharmonic", "spline", "telea", "navier_stokes", "exemplar", "coherent",
     "upscale_nearest", "upscale_bilinear", "upscale_bicubic", "upscale_lanczos",
-    "median", "bilateral", "wiener", "total_variation", "nonlocal_means",
+    "median", "bilateral", "wiener", "total_variation", "nonlocal_means", "bm3d",
 )  # fmt: skip
 ANY = ("ddgan", "wavediff", "lddgan", "diffusion_gan_noise")
 SETS = ("bsd100", "urban100", "mcmaster")

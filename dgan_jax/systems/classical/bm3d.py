@@ -1,0 +1,53 @@
+"""BM3D: blocks that look alike are stacked, their common spectrum is thinned, and then filtered after Wiener.
+
+Dabov, Foi, Katkovnik, Egiazarian 2007 (colours: ICIP 2007; parameters also of Lebrun, IPOL 2012); our own code
+(`ops/bm3d.py`), compiled by numba.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from dgan_jax.core.parts import Spec, System, Task
+from dgan_jax.ops.bm3d import bm3d
+from dgan_jax.systems import denoising
+from dgan_jax.tasks.jpeg import Jpeg
+
+PAPER = "Dabov, Foi, Katkovnik, Egiazarian 2007, IEEE TIP 16(8)"
+TASKS = ("denoise", "jpeg")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    strength: float = 1.0
+    """The deviation that is filtered for, in standard deviations of the noise."""
+    artefacts: float = 1.4
+    """The same for JPEG, in deviations of its artefacts."""
+    cut: float = 2.7
+    """Coefficients of groups below this many deviations are dropped in the first pass."""
+    quality: float = 25.0
+    """JPEG quality that is assumed where the task does not tell it."""
+
+    def __post_init__(self) -> None:
+        if not min(self.strength, self.artefacts, self.cut) > 0:
+            raise ValueError(
+                "system.strength, system.artefacts and system.cut must be above 0, got "
+                f"{self.strength}, {self.artefacts} and {self.cut}"
+            )
+        denoising.check_quality(self.quality)
+
+
+def build(config: Config, task: Task, spec: Spec) -> System:
+    del spec
+    share = config.artefacts if isinstance(task, Jpeg) else config.strength
+
+    def clean(image: np.ndarray, sigma: float) -> np.ndarray:
+        return bm3d(image, share * sigma, cut=config.cut)
+
+    def restore(variables: dict, y: dict, keys: Any) -> np.ndarray:
+        """y: {"image": [B, H, W, C] in [-1, 1], ...} -> [B, H, W, C] float32, on the host."""
+        del variables, keys
+        return denoising.denoised(clean, task, y, quality=config.quality)
+
+    return System(restore=restore, host=True)
