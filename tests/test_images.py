@@ -137,26 +137,6 @@ def test_what_is_not_an_image_is_named_in_one_sentence(tmp_path, photo):
         assert "\n" not in str(caught.value)
 
 
-def test_masks_of_either_polarity_become_holes(tmp_path):
-    Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)).save(tmp_path / "m.png")
-    for polarity, expected in {"auto": [0, 0, 1, 1], "white-hole": [0, 0, 1, 1], "white-keep": [1, 1, 0, 0]}.items():
-        hole = images.read_mask(tmp_path / "m.png", polarity)
-        assert hole.shape == (1, 4, 1)
-        assert hole.dtype == np.float32
-        assert hole.ravel().tolist() == expected
-    with pytest.raises(ValueError, match="did you mean 'white-keep'"):
-        images.read_mask(tmp_path / "m.png", "whitekeep")
-
-
-def test_label_maps_bits_and_transparent_masks_are_understood(tmp_path):
-    bits = np.array([[0, 1, 1]], np.uint8)
-    Image.fromarray(bits).save(tmp_path / "labels.png")
-    Image.fromarray(bits * 255).convert("1").save(tmp_path / "bits.png")
-    Image.fromarray(np.stack([np.full_like(bits, 255)] * 3 + [bits * 255], axis=-1)).save(tmp_path / "alpha.png")
-    for name in ("labels", "bits", "alpha"):
-        assert images.read_mask(tmp_path / f"{name}.png").ravel().tolist() == [0, 1, 1]
-
-
 def test_what_is_written_is_read_back(tmp_path, photo):
     for name in ("a.png", "b.webp", "c.jpg", "new/folder/d.tif"):
         images.write_image(tmp_path / name, photo)

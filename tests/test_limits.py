@@ -84,24 +84,6 @@ def test_links_are_followed_and_loops_pipes_and_devices_are_named(work):
             read_image(f"{name}.png")
 
 
-def test_a_link_in_the_place_of_a_result_is_replaced_and_its_target_kept(work):
-    (work / "out").mkdir()
-    (work / "precious").write_text("precious")
-    os.symlink(work / "precious", work / "out" / "photo.png")
-    assert main(list(RESTORE)) == 0
-    assert (work / "precious").read_text() == "precious"
-    assert not (work / "out" / "photo.png").is_symlink()
-
-
-def test_no_result_takes_the_place_of_another_or_of_an_original(work, capsys):
-    Image.open("photo.png").save("photo.jpg")
-    said = refusal(capsys, *RESTORE[:3], "photo.jpg", *RESTORE[3:])
-    assert "photo.png and photo.jpg would both become out/photo.png" in said
-    before = (work / "photo.png").read_bytes()
-    assert "would take the place of an original" in refusal(capsys, *RESTORE[:-1], ".")
-    assert (work / "photo.png").read_bytes() == before
-
-
 def test_names_that_are_no_text_are_shown_and_written(work):
     name = os.fsdecode(b"caf\xe9 [bold].png")
     shutil.copy("photo.png", name)

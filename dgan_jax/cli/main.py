@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from dgan_jax.cli import environment
+from dgan_jax.core.failures import NO_MEMORY, out_of_memory
 from dgan_jax.core.names import unknown
 
-NOT_VERBS = ("main", "environment", "screen")
-NO_MEMORY = "there is not enough memory for this; give smaller images, a smaller batch or a smaller network"
+NOT_VERBS = ("main", "environment", "screen", "restoring")
 BAD_INPUT, DIVERGED, STOPPED, INTERRUPTED = 2, 70, 75, 130
 
 
@@ -67,14 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return refuse(verb, f"{place}{error.strerror or error}; make room, check permissions, or name another place")
     except OverflowError as error:
         return refuse(verb, f"a number is too large for this ({error}); give a smaller one")
-    except MemoryError:
-        return refuse(verb, NO_MEMORY)
-    except RuntimeError as error:  # jax has no class of its own for a device without memory
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        return refuse(verb, NO_MEMORY)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return refuse(verb, NO_MEMORY)
 
 
 def refuse(verb: str, sentence: str) -> int:

@@ -1,30 +1,31 @@
 """Restore photographs: dgan restore inpaint photo.jpg --hole mask.png -o out/"""
 
 import dataclasses
-import os
+import functools
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-if TYPE_CHECKING:
-    from dgan_jax.api import Restorer
+from dgan_jax.cli.restoring import Work, restore_all, say
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Restore photographs of any size. Known pixels come back bit for bit; results are PNG files in the output
-    folder."""
+    folder, in sub-folders as the photographs are. Nothing that is there already is replaced."""
 
     task: tyro.conf.Positional[str]
     """What is wrong with the photographs: inpaint (parts are missing), superres (too small), denoise, deblur, dehaze,
     jpeg (strongly compressed), or mixture (several of these)."""
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Image files, or folders of them."""
+    """Image files, folders of them, or patterns such as "scans/*.jpg"."""
     hole: str | None = None
-    """Mask of missing pixels (white), of the image's size; or a folder with one mask per image, by the same name."""
+    """Mask of missing pixels (white), of the image's size; a folder with one mask per image, by the same name, with
+    _mask or not, in the same sub-folders; or alpha: the transparent part of the photograph."""
+    grow: int = 0
+    """Pixels by which the hole is widened."""
     sigma: float | None = None
     """denoise: standard deviation of the noise in grey levels of 255; estimated if it is not given."""
     quality: float | None = None
@@ -35,6 +36,8 @@ class Options:
     """mixture: what is wrong and how much, as KIND=VALUE, for example noise=25 jpeg=40; what is not named is absent."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "restored"
     """Output folder."""
+    again: bool = False
+    """Restore anew what an earlier call has written; otherwise results of the same command are left as they are."""
     run: str | None = None
     """Folder of a training run to restore with, or weights by file or name; if neither this nor a system is given, the
     weights dgan_photos, which come with the package: inpaint, superres (4 times larger) and denoise."""
@@ -56,114 +59,74 @@ class Options:
     megapixels: float = 100.0
     """Image files of more pixels are refused before they are decoded; raise it for files that you trust."""
 
+    def levels(self) -> dict[str, float]:
+        """The levels that the options tell, by name."""
+        named = (("sigma", self.sigma), ("quality", self.quality))
+        told = {name: value for name, value in named if value is not None}
+        for entry in self.level:
+            kind, _, value = entry.partition("=")
+            try:
+                told[kind] = float(value)
+            except ValueError:
+                raise ValueError(f"--level takes KIND=VALUE, for example noise=25, got {entry!r}") from None
+        return told
 
-def levels_of(options: Options) -> dict[str, float]:
-    """The levels that the options tell, by name."""
-    told = {
-        name: value for name, value in (("sigma", options.sigma), ("quality", options.quality)) if value is not None
+    def choices(self) -> dict[str, float | int | bool]:
+        """What the options choose of a run's system."""
+        wanted = {"realism": self.realism, "restore_steps": self.steps, "refine": self.refine}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+    def check(self) -> None:
+        """A ValueError for what can be seen to be wrong before any file is opened."""
+        from dgan_jax import api
+
+        if not 1 <= self.samples <= 1000:
+            raise ValueError(f"--samples must be between 1 and 1000, got {self.samples}")
+        if self.grow < 0:
+            raise ValueError(f"--grow takes a number of pixels of at least 0, got {self.grow}")
+        api.check_task(self.task)
+        if self.task == "inpaint" and self.hole is None:
+            raise ValueError(
+                "inpainting needs a hole, the mask of the missing pixels; give --hole MASK, white = missing"
+            )
+        if not self.megapixels > 0:
+            raise ValueError(f"--megapixels must be more than 0, got {self.megapixels}")
+        self.levels()
+
+
+def plan(options: Options) -> Work:
+    """What is to be restored, and where to."""
+    from dgan_jax import api
+    from dgan_jax.data import left_out
+    from dgan_jax.data.ledger import Ledger
+    from dgan_jax.data.matching import Masks, find_photos, result_names
+
+    out = Path(options.out)
+    folder = Path(options.hole) if options.hole not in (None, "alpha") and Path(str(options.hole)).is_dir() else None
+    found = find_photos(options.photos, not_below=[out, *([folder] if folder else [])], masks=folder)
+    if found.others:
+        say(left_out.summary(found.others), error=True)
+    number = lambda place, n: place if options.samples == 1 else place.with_name(f"{place.stem}_{n + 1}{place.suffix}")
+    results = {
+        file: [number(place, n) for n in range(options.samples)]
+        for file, place in result_names(found.photos, ".png").items()
     }
-    for entry in options.level:
-        kind, _, value = entry.partition("=")
-        try:
-            told[kind] = float(value)
-        except ValueError:
-            raise ValueError(f"--level takes KIND=VALUE, for example noise=25, got {entry!r}") from None
-    return told
-
-
-def find_photos(places: Sequence[str]) -> list[Path]:
-    """The files that are named, and those in the folders that are named."""
-    from dgan_jax.data.images import find_images
-
-    files = [file for place in map(Path, places) for file in (find_images(place) if place.is_dir() else [place])]
-    if not files:
-        raise ValueError(f"no image files in {', '.join(places)}; give a photograph or a folder of them")
-    return files
-
-
-def results_of(files: Sequence[Path], out: Path, samples: int) -> list[list[Path]]:
-    """Where the restorations of each file go; a ValueError if two would meet, or an original would be lost."""
-    number = lambda n: "" if samples == 1 else f"_{n + 1}"
-    results = [[out / f"{file.stem}{number(n)}.png" for n in range(samples)] for file in files]
-    owner: dict[Path, Path] = {}
-    originals = {os.path.realpath(file) for file in files}
-    for file, paths in zip(files, results, strict=True):
-        for path in paths:
-            if path in owner:
-                raise ValueError(f"{owner[path]} and {file} would both become {path}; restore them one by one")
-            if os.path.realpath(path) in originals:
-                raise ValueError(f"{path} would take the place of an original; give another folder with --out")
-            owner[path] = file
-    return results
-
-
-def say(text: str) -> None:
-    """A line as it stands: names of files may hold rich's markup, or bytes that are no text."""
-    from dgan_jax.cli.screen import console
-
-    console.print(os.fsencode(text).decode(errors="replace"), markup=False, highlight=False, soft_wrap=True)
-
-
-def known_of(file: Path, options: Options, restorer: "Restorer") -> dict[str, Any]:
-    """What is known of the damage of one photograph."""
-    from dgan_jax.data.images import jpeg_table, read_image, read_mask
-    from dgan_jax.ops.jpeg import quality_of
-
-    known: dict[str, Any] = dict(levels_of(options))
-    if options.hole is not None:
-        mask = Path(options.hole)
-        if mask.is_dir():
-            mask = next((m for m in sorted(mask.iterdir()) if m.stem == file.stem), mask / f"{file.stem}.png")
-        known["hole"] = read_mask(mask, polarity=options.polarity, megapixels=options.megapixels)
-    if options.kernel is not None:
-        light = read_image(options.kernel, channels=1, megapixels=options.megapixels)[..., 0].astype("float32")
-        if not light.any():
-            raise ValueError(f"{options.kernel} is black all over; a kernel is bright where light went")
-        known["kernel"] = light / light.sum()
-    if "quality" in restorer.task.ranges and "quality" not in known:
-        table = jpeg_table(file, megapixels=options.megapixels)
-        if table is not None:
-            known["quality"] = quality_of(table)
-            say(f"{file}: quality {known['quality']}, read from the file")
-    return known
+    restorer = functools.partial(
+        api.restoring,
+        options.task,
+        run=options.run,
+        system=options.system,
+        tile=options.tile,
+        choices=options.choices(),
+    )
+    return Work(options, results, Ledger(out), None if folder is None else Masks(folder, found.photos), restorer)
 
 
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan restore")
-    from dgan_jax import api
-    from dgan_jax.cli.screen import counting
-    from dgan_jax.data.images import read_image, write_image
-
-    if not 1 <= options.samples <= 1000:
-        raise ValueError(f"--samples must be between 1 and 1000, got {options.samples}")
-    api.check_task(options.task)
-    if options.task == "inpaint" and options.hole is None:
-        raise ValueError("inpainting needs a hole, the mask of the missing pixels; give --hole MASK, white = missing")
-    if not options.megapixels > 0:
-        raise ValueError(f"--megapixels must be more than 0, got {options.megapixels}")
-    levels_of(options)
-    files = find_photos(options.photos)
-    results = results_of(files, Path(options.out), options.samples)
-    wanted = {"realism": options.realism, "restore_steps": options.steps, "refine": options.refine}
-    choices = {name: value for name, value in wanted.items() if value is not None}
-    restorer = api.restoring(options.task, run=options.run, system=options.system, tile=options.tile, choices=choices)
-    failed = 0
-    with counting("restoring", len(files)) as count:
-        for i, file in enumerate(files):
-            try:
-                image = read_image(file, channels=restorer.channels, megapixels=options.megapixels)
-                known = known_of(file, options, restorer)
-                photograph = restorer(image, **known, seed=options.seed)
-                if "sigma" in photograph.y and "sigma" not in known:
-                    sigma = 127.5 * float(photograph.y["sigma"][0])
-                    say(f"{file}: noise of {sigma:.1f} grey levels, estimated within what the run has learnt")
-                for n, path in enumerate(results[i]):
-                    write_image(path, photograph(n))
-                    say(str(path))
-            except ValueError as error:
-                failed += 1
-                print(f"dgan restore: {file}: {error}", file=sys.stderr)
-            count(i + 1)
+    options.check()
+    work = plan(options)
+    failed = restore_all(work)
     if failed:
-        print(f"dgan restore: {failed} of {len(files)} not restored", file=sys.stderr)
+        print(f"dgan restore: {failed} of {len(work.results)} not restored", file=sys.stderr)
     return 2 if failed else 0

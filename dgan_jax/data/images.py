@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from dgan_jax.core import names
 from dgan_jax.core.files import write_atomically
+from dgan_jax.data import left_out
 from dgan_jax.data.opening import open_file
 
 EXTENSIONS = frozenset(
@@ -28,21 +28,38 @@ FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "TIFF", "BMP", "GIF", "TGA
 """Pillow's names of these. Its other readers are never asked: that of EPS, for one, starts another program."""
 
 MEGAPIXELS = 100.0
-POLARITIES = ("auto", "white-hole", "white-keep")
 
 _PILLOW_LIMIT = threading.Lock()
 
 
 def find_images(folder: str | Path) -> list[Path]:
     """Every file below `folder` with an image's extension, sorted by relative path; hidden ones are ignored."""
-    found, visited = [], set()
+    return survey(folder).images
+
+
+class Survey(NamedTuple):
+    """What lies below a folder: images, and files of other kinds that hold pictures (`left_out.kind_of`)."""
+
+    images: list[Path]
+    others: list[Path]
+
+
+def survey(folder: str | Path) -> Survey:
+    """Both kinds sorted by relative path; hidden files are ignored, symbolic links followed."""
+    found: Survey = Survey([], [])
+    visited = set()
     for root, folders, files in os.walk(os.fspath(folder), followlinks=True):
         real = os.path.realpath(root)
         folders[:] = [] if real in visited else [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
-        if real not in visited:
-            found += [Path(root, f) for f in files if not f.startswith(".") and Path(f).suffix.lower() in EXTENSIONS]
+        for path in (Path(root, f) for f in files if not f.startswith(".") and real not in visited):
+            if path.suffix.lower() in EXTENSIONS:
+                found.images.append(path)
+            elif left_out.kind_of(path):
+                found.others.append(path)
         visited.add(real)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    for paths in found:
+        paths.sort(key=lambda path: path.relative_to(folder).as_posix())
+    return found
 
 
 def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float = MEGAPIXELS) -> np.ndarray:
@@ -51,6 +68,7 @@ def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float 
     Alpha is composited on white, EXIF rotation is applied, of an animation the first frame is taken, an embedded colour
     profile is converted to sRGB. Files of more than `megapixels` are refused before they are decoded.
     """
+    left_out.refuse_raw(path)
     with open_file(path) as stream:
         return decode_image(stream, str(path), channels=channels, megapixels=megapixels)
 
@@ -58,24 +76,25 @@ def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float 
 def decode_image(data: bytes | BinaryIO, name: str, *, channels: int = 3, megapixels: float = MEGAPIXELS) -> np.ndarray:
     """As `read_image`, from the bytes of a file; `name` is what errors call it."""
     _check_channels(channels)
-    with _parsed(data, name, megapixels) as image:
+    with parsed(data, name, megapixels) as image:
         try:
             image = ImageOps.exif_transpose(image)
             pixels = np.asarray(_flatten(image, "white").convert("L" if channels == 1 else "RGB"))
         except Exception as error:  # Pillow raises whatever a broken file makes it stumble over
-            raise _broken(name, error) from error
+            raise broken(name, error) from error
     return np.array(pixels.reshape(*pixels.shape[:2], channels))
 
 
 def image_size(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """(height, width) after EXIF rotation, from the header alone."""
+    left_out.refuse_raw(path)
     with open_file(path) as stream:
         return encoded_size(stream, str(path), megapixels=megapixels)
 
 
 def encoded_size(data: bytes | BinaryIO, name: str, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """As `image_size`, from the bytes of a file."""
-    with _parsed(data, name, megapixels) as image:
+    with parsed(data, name, megapixels) as image:
         # Pillow gives the size of a TIFF as it will be after rotation, that of every other file as it is stored.
         turned = image.format != "TIFF" and orientation(image) >= 5
         return (image.width, image.height) if turned else (image.height, image.width)
@@ -88,27 +107,30 @@ def orientation(image: Image.Image) -> int:
     return exif.get(0x0112, 1)
 
 
-def read_mask(path: str | os.PathLike, polarity: str = "auto", *, megapixels: float = MEGAPIXELS) -> np.ndarray:
-    """A mask file -> hole [H, W, 1] float32, 1 = missing pixel.
-
-    polarity: "white-hole" (white = missing) or "white-keep" (white = known). "auto" is "white-hole": nothing in a mask
-    tells reliably which is meant. Brightness is cut at one half; transparent counts as black. A file whose brightest
-    value is 1 of 255 is taken for a 0/1 label map.
-    """
-    if polarity not in POLARITIES:
-        raise names.unknown("mask polarity", polarity, POLARITIES)
-    with open_file(path) as stream, _parsed(stream, str(path), megapixels) as image:
+def read_transparency(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> np.ndarray:
+    """How opaque an image file is: uint8 [H, W], 255 = opaque, also where the file has no transparency."""
+    with opened(path, megapixels) as image:
         try:
-            grey = np.asarray(_flatten(ImageOps.exif_transpose(image), "black").convert("L"))
+            image = ImageOps.exif_transpose(image)
+            if not image.has_transparency_data:
+                return np.full((image.height, image.width), 255, np.uint8)
+            return np.asarray(image.convert("RGBA").getchannel("A"))
         except Exception as error:
-            raise _broken(str(path), error) from error
-    white = grey >= (1 if grey.max() == 1 else 128)
-    return (white != (polarity == "white-keep")).astype(np.float32)[..., None]
+            raise broken(str(path), error) from error
+
+
+def count_frames(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> int:
+    """How many frames of an animation or pages of a document a file holds; only the first is ever read."""
+    with opened(path, megapixels) as image:
+        try:
+            return int(getattr(image, "n_frames", 1))
+        except Exception:  # a broken end is of no concern to who reads the first frame
+            return 1
 
 
 def jpeg_table(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> np.ndarray | None:
     """The luminance table [8, 8] that a JPEG file was quantised with, or None for files of other formats."""
-    with open_file(path) as stream, _parsed(stream, str(path), megapixels) as image:
+    with opened(path, megapixels) as image:
         tables = getattr(image, "quantization", None)
         return np.reshape(tables[0], (8, 8)) if tables and 0 in tables else None
 
@@ -118,20 +140,30 @@ def write_image(path: str | os.PathLike, image: np.ndarray, *, quality: int = 95
 
     The file appears complete or not at all. `quality` is for JPEG, WebP and AVIF. Missing folders are made.
     """
-    path, image = Path(path), np.asarray(image)
+    path = Path(path)
+    try:
+        encoded = encode_image(image, path.suffix, quality=quality)
+    except ValueError as error:
+        raise ValueError(f"cannot write {path}: {error}") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, encoded)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+
+
+def encode_image(image: np.ndarray, extension: str, *, quality: int = 95) -> bytes:
+    """As `write_image`, to the bytes of a file. extension: with its dot."""
+    image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
         raise ValueError(f"an image to write must be uint8 [H, W, 1 or 3], got {image.dtype} {list(image.shape)}")
-    format = Image.registered_extensions().get(path.suffix.lower())
-    if path.suffix.lower() not in EXTENSIONS or format not in Image.SAVE:
-        raise ValueError(f"cannot write {path}: unknown image extension {path.suffix!r}; try .png, .jpg or .webp")
+    format = Image.registered_extensions().get(extension.lower())
+    if extension.lower() not in EXTENSIONS or format not in Image.SAVE:
+        raise ValueError(f"unknown image extension {extension!r}; try .png, .jpg or .webp")
     picture = Image.fromarray(image.squeeze(2) if image.shape[2:] == (1,) else image)
     encoded = io.BytesIO()
     picture.save(encoded, format, **({"quality": quality} if format in ("JPEG", "WEBP", "AVIF") else {}))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, encoded.getvalue())
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+    return encoded.getvalue()
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
@@ -214,7 +246,15 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 @contextmanager
-def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Image.Image]:
+def opened(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Iterator[Image.Image]:
+    """As `parsed`, of a file."""
+    left_out.refuse_raw(path)
+    with open_file(path) as stream, parsed(stream, str(path), megapixels) as image:
+        yield image
+
+
+@contextmanager
+def parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Image.Image]:
     """Header only. Pillow's own limit on pixels, which is global and warns below ours, gives way to ours."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
@@ -226,8 +266,11 @@ def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Im
                 Image.MAX_IMAGE_PIXELS = limit
     except Exception as error:
         stream.seek(0)
-        if not stream.read(1):
+        head = stream.read(16)
+        if not head:
             raise ValueError(f"{name} is empty (0 bytes), wanted an image; copy the file again") from error
+        if left_out.kind_of(Path(name)) or left_out.is_heic(head):
+            raise ValueError(left_out.refusal(Path(name), head)) from error
         raise ValueError(f"{name} is not an image of a known format, whatever its name; try PNG or JPEG") from error
     with image:
         if image.width * image.height > megapixels * 1e6:
@@ -238,7 +281,7 @@ def _parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Im
         yield image
 
 
-def _broken(name: str, error: Exception) -> ValueError:
+def broken(name: str, error: Exception) -> ValueError:
     reason = " ".join(str(error).split()) or type(error).__name__
     return ValueError(f"{name} is damaged or cut off and cannot be decoded ({reason:.200}); copy or download it again")
 

@@ -1,0 +1,191 @@
+"""One photograph after the other: what `dgan restore` does with each, and what it says about it."""
+
+import dataclasses
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dgan_jax.api import Restorer
+    from dgan_jax.cli.restore import Options
+    from dgan_jax.data.ledger import Ledger
+    from dgan_jax.data.matching import Masks
+
+NO_MEMORY = "there is not enough memory for this photograph; give a smaller --tile, or make it smaller"
+NOT_IN_RESULT = ("photos", "out", "again", "hole", "kernel", "samples", "megapixels")
+"""Options that change no pixel of a result, or whose files are looked at instead of their names."""
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """A line as it stands: names of files may hold rich's markup, or bytes that are no text."""
+    from dgan_jax.cli.screen import console
+
+    text = os.fsencode(text).decode(errors="replace")
+    if error:
+        print(text, file=sys.stderr, flush=True)
+    else:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Unopened(Exception):
+    """What should restore cannot be opened: no fault of the photograph whose turn it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """All photographs of a command, and where their results go."""
+
+    options: "Options"
+    results: dict[Path, list[PurePath]]
+    """photograph -> places below the output folder."""
+    ledger: "Ledger"
+    masks: "Masks | None"
+    open: Callable[[], "Restorer"]
+
+    @functools.cached_property
+    def restorer(self) -> "Restorer":
+        """Opened for the first photograph that is not done yet."""
+        try:
+            return self.open()
+        except ValueError as error:
+            raise Unopened(str(error)) from error
+
+    def mask(self, photo: Path) -> Path | None:
+        from dgan_jax.data.matching import mask_of
+
+        hole = self.options.hole
+        return None if hole in (None, "alpha") else mask_of(photo, Path(str(hole)), self.masks)
+
+    def command(self, photo: Path) -> str:
+        """A short text for all that the results of a photograph depend on."""
+        from dgan_jax.data.ledger import file_digest, fingerprint
+
+        options = self.options
+        kernel = None if options.kernel is None else Path(options.kernel)
+        files = {"photo": photo, "hole": self.mask(photo), "kernel": kernel}
+        given = {name: value for name, value in dataclasses.asdict(options).items() if name not in NOT_IN_RESULT}
+        told = {name: file_digest(path) for name, path in files.items() if path is not None and path.is_file()}
+        return fingerprint({**given, **told, "alpha": options.hole == "alpha"})
+
+
+def restore_all(work: Work) -> int:
+    """Restore what is not done yet; the number of photographs that could not be restored."""
+    from dgan_jax.cli.screen import counting
+    from dgan_jax.core.failures import sentence
+
+    failed = skipped = 0
+    with counting("restoring", len(work.results)) as count:
+        for i, file in enumerate(work.results):
+            try:
+                skipped += not restore_one(work, file)
+            except Unopened as error:
+                raise ValueError(str(error)) from error
+            except (KeyboardInterrupt, BrokenPipeError):
+                raise
+            except Exception as error:  # one file must not end a folder, whatever is wrong with it
+                failed += 1
+                if os.environ.get("DGAN_TRACEBACK"):
+                    traceback.print_exc()
+                said = sentence(error, memory=NO_MEMORY).removeprefix(f"{file}: ")
+                say(f"dgan restore: {said if said.startswith(str(file)) else f'{file}: {said}'}", error=True)
+            count(i + 1)
+    if skipped:
+        say(f"{skipped} of {len(work.results)} done before by the same command; --again restores them anew")
+    return failed
+
+
+def restore_one(work: Work, file: Path) -> bool:
+    """Restore one photograph; False if it was done before. Raises if that cannot be, or would replace something."""
+    from dgan_jax.data.opening import open_file
+
+    open_file(file).close()
+    command = work.command(file)
+    todo = [n for n, place in enumerate(work.results[file]) if is_to_do(work, place, command)]
+    if not todo:
+        return False
+    from dgan_jax.data.images import count_frames, encode_image, read_image
+
+    image = read_image(file, channels=work.restorer.channels, megapixels=work.options.megapixels)
+    frames = count_frames(file, megapixels=work.options.megapixels)
+    if frames > 1:
+        say(f"{file}: holds {frames} frames or pages; the first is restored, the others are left out", error=True)
+    known = known_of(work, file, image)
+    photograph = work.restorer(image, **known, seed=work.options.seed)
+    if "sigma" in photograph.y and "sigma" not in known:
+        sigma = 127.5 * float(photograph.y["sigma"][0])
+        limits = "" if work.options.system else " within what the network has learnt"
+        say(f"{file}: noise of {sigma:.1f} grey levels, estimated{limits}")
+    for n in todo:
+        place = work.results[file][n]
+        work.ledger.write(place, encode_image(photograph(n), place.suffix), command)
+        say(str(work.ledger.folder / place))
+    return True
+
+
+def is_to_do(work: Work, place: PurePath, command: str) -> bool:
+    """Whether a result has to be made; a ValueError where it would replace what it may not."""
+    from dgan_jax.data.ledger import State
+
+    state, path = work.ledger.state(place, command), work.ledger.folder / place
+    if state is State.FOREIGN:
+        raise ValueError(
+            f"{path} is there already, not as dgan restore wrote it, and is not replaced; "
+            "give another folder with --out"
+        )
+    if state is State.OTHER and not work.options.again:
+        raise ValueError(
+            f"{path} is {state.value}; give another folder with --out, or --again to replace it by this one"
+        )
+    return state is not State.DONE or work.options.again
+
+
+def known_of(work: Work, file: Path, image: "np.ndarray") -> dict[str, Any]:
+    """What is known of the damage of one photograph."""
+    from dgan_jax.data.images import jpeg_table, read_image
+    from dgan_jax.data.masks import read_mask
+    from dgan_jax.ops.jpeg import quality_of
+
+    options = work.options
+    known: dict[str, Any] = dict(options.levels())
+    mask = work.mask(file)
+    if mask is not None:
+        known["hole"] = read_mask(mask, options.polarity, grow=options.grow, megapixels=options.megapixels)
+    elif options.hole == "alpha":
+        known["hole"] = read_alpha(file, options)
+    if "hole" in known:
+        warn_of_much(file, known["hole"])
+    if options.kernel is not None:
+        light = read_image(options.kernel, channels=1, megapixels=options.megapixels)[..., 0].astype("float32")
+        if not light.any():
+            raise ValueError(f"{options.kernel} is black all over; a kernel is bright where light went")
+        known["kernel"] = light / light.sum()
+    if "quality" in work.restorer.task.ranges and "quality" not in known:
+        table = jpeg_table(file, megapixels=options.megapixels)
+        if table is not None:
+            known["quality"] = quality_of(table)
+            say(f"{file}: quality {known['quality']}, read from the file")
+    return known
+
+
+def read_alpha(file: Path, options: "Options") -> "np.ndarray":
+    from dgan_jax.data.images import read_transparency
+    from dgan_jax.data.masks import hole_of_alpha
+
+    alpha = read_transparency(file, megapixels=options.megapixels)
+    return hole_of_alpha(alpha, str(file), grow=options.grow)
+
+
+def warn_of_much(file: Path, hole: "np.ndarray") -> None:
+    share = float(hole.mean())
+    if 0.5 < share < 1:
+        say(
+            f"dgan restore: {file}: warning: the hole is {100 * share:.0f} % of the picture; if white means what is "
+            "known, give --polarity white-keep (white-hole is the default)",
+            error=True,
+        )

@@ -1,0 +1,132 @@
+"""Mask files, transparency, colours and boxes to holes: [H, W, 1] float32, 1 = missing pixel.
+
+A mask that holds values between black and white has a soft rim, and a pixel that is half painted over is damaged: all
+that is clearly above black is missing. How far above depends on the mask's own noise, such as that of a JPEG.
+"""
+
+import os
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from dgan_jax.core import names
+from dgan_jax.data.images import MEGAPIXELS, broken, opened
+
+POLARITIES = ("auto", "white-hole", "white-keep")
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000", "HEIF")
+
+LEAST = 4
+"""Of 255. A pixel painted over by less than this share is changed by less than a grey level of noise."""
+CLEARLY, CLEARLY_LOSSY = 16, 32
+"""What a connected spot must reach somewhere to be a hole, in files without and with losses: below lie the traces that
+compression leaves around an edge."""
+BRIGHT = 96
+REACH = 8
+"""How far from bright pixels the noise of the black ground is measured: beyond a JPEG's blocks that hold an edge."""
+MOST_NOISE = 24
+
+
+def read_mask(
+    path: str | os.PathLike, polarity: str = "auto", *, grow: int = 0, megapixels: float = MEGAPIXELS
+) -> np.ndarray:
+    """A mask file -> hole [H, W, 1] float32, 1 = missing pixel.
+
+    polarity: "white-hole" (white = missing) or "white-keep" (white = known). "auto" is "white-hole": nothing in a mask
+    tells reliably which is meant. A mask with transparency is read by it where the brightness of what is visible does
+    not vary: painted is white. A file whose largest value is 1 is taken for a 0/1 label map. grow: pixels by which the
+    hole is widened.
+    """
+    if polarity not in POLARITIES:
+        raise names.unknown("mask polarity", polarity, POLARITIES)
+    with opened(path, megapixels) as image:
+        loss = loss_of(image)
+        try:
+            values = _values(ImageOps.exif_transpose(image), str(path))
+        except ValueError:
+            raise
+        except Exception as error:
+            raise broken(str(path), error) from error
+    return grown(cut(255 - values if polarity == "white-keep" else values, loss), grow)[..., None]
+
+
+def loss_of(image: Image.Image) -> float:
+    """How far, of 255, the format of a file moves values away from the truth beside an edge; 0 for lossless ones."""
+    tables = getattr(image, "quantization", None)
+    if tables and 0 in tables:
+        # Of a JPEG, by the steps of its lower frequencies: an edge has much of each of them.
+        return max(2.0 * LEAST, float(np.mean(sorted(tables[0])[:24])))
+    return 2.0 * LEAST if image.format in LOSSY else 0.0
+
+
+def _values(image: Image.Image, name: str) -> np.ndarray:
+    """How white a mask is, uint8 [H, W]: by its brightness or by its transparency."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _whole_range(np.nan_to_num(np.asarray(image, np.float64)))
+    if not image.has_transparency_data:
+        return _whole_range(np.asarray(image.convert("L")))
+    grey, alpha = (np.asarray(part) for part in image.convert("RGBA").convert("LA").split())
+    return by_alpha_or_brightness(grey, alpha, name)
+
+
+def by_alpha_or_brightness(grey: np.ndarray, alpha: np.ndarray, name: str) -> np.ndarray:
+    """What a mask means that has transparency: the one of the two, uint8 [H, W], that varies."""
+    seen = grey[alpha > 0]
+    if alpha.min() == alpha.max():
+        return _whole_range(grey)
+    if seen.min() == seen.max():
+        return alpha
+    # White paint on transparent black, for one, says the same twice.
+    if ((grey >= 128) == (alpha >= 128)).all():
+        return np.minimum(grey, alpha)
+    raise ValueError(
+        f"{name} varies both in transparency and in brightness, so that it does not say which of them is the mask; "
+        "save it without transparency, white where pixels are missing (for the transparent part of the photograph "
+        "itself, --hole alpha)"
+    )
+
+
+def _whole_range(values: np.ndarray) -> np.ndarray:
+    """Any grey values -> uint8; 0/1 label maps become 0/255."""
+    top = values.max(initial=0)
+    if 0 < top <= 1:
+        return np.round(255.0 * values).astype(np.uint8)
+    if values.dtype == np.uint8:
+        return values
+    return np.round(np.clip(values / (255.0 if top <= 255 else 65535.0), 0, 1) * 255.0).astype(np.uint8)
+
+
+def hole_of_alpha(alpha: np.ndarray, name: str, *, grow: int = 0) -> np.ndarray:
+    """The transparent part of a photograph as a hole [H, W, 1]. alpha: uint8 [H, W], 255 = opaque."""
+    if alpha.min(initial=255) == 255:
+        raise ValueError(f"{name} is opaque all over, so that --hole alpha finds no hole; give a mask with --hole MASK")
+    return grown(cut(255 - alpha), grow)[..., None]
+
+
+def cut(white: np.ndarray, loss: float = 0.0) -> np.ndarray:
+    """What is missing, float32 [H, W] of 0 and 1. white: uint8 [H, W], how white the mask is.
+
+    loss: as `loss_of` the file.
+    """
+    if not ((white > 0) & (white < 255)).any():
+        return (white > 0).astype(np.float32)
+    far = cv2.dilate((white >= BRIGHT).astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) == 0
+    noise = min(float(np.percentile(white[far], 99.8)) if far.any() else 0.0, MOST_NOISE)
+    if far.any() and np.median(white[far]) > MOST_NOISE:  # no black ground at all: what is meant is cut in the middle
+        return (white >= 128).astype(np.float32)
+    low = max(noise + 2, loss, LEAST)
+    count, labels = cv2.connectedComponents((white >= low).astype(np.uint8), connectivity=8)
+    kept = np.zeros(count, bool)
+    kept[np.unique(labels[white >= max(low, CLEARLY_LOSSY if loss else CLEARLY)])] = True
+    kept[0] = False
+    return kept[labels].astype(np.float32)
+
+
+def grown(hole: np.ndarray, pixels: int) -> np.ndarray:
+    """A hole [H, W] widened by so many pixels in every direction."""
+    if pixels < 0:
+        raise ValueError(f"--grow takes a number of pixels of at least 0, got {pixels}")
+    if pixels == 0 or not hole.any():
+        return hole
+    distance = cv2.distanceTransform((hole == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return (distance <= pixels).astype(np.float32)
