@@ -1,0 +1,74 @@
+"""What patches that lie over one another say of the pixels below: a vote of all, or the word of the best.
+
+Wexler, Shechtman, Irani, "Space-Time Completion of Video", PAMI 2007: likely colours are those that many good matches
+agree on. A match may be brighter or darker as a whole, within bounds (as in Darabi et al., "Image Melding", 2012).
+"""
+
+import math
+
+import numpy as np
+from numba import float32
+
+from dgan_jax.ops.native import native
+from dgan_jax.ops.patchmatch import HALF, PATCH
+
+
+@native
+def colour_shifts(planes, weight, rows, columns, matches, most, shift):
+    """How much brighter than its source each target is, per colour, at most `most`; written into `shift` [h, w, C].
+
+    planes: [h, w, K], the first C of them colours; weight: [h, w].
+    """
+    for k in range(rows.size):
+        y, x = rows[k], columns[k]
+        row, column = matches.row[y, x], matches.column[y, x]
+        if row < 0:
+            continue
+        for c in range(shift.shape[2]):
+            apart, total = float32(0), float32(0)
+            for i in range(-HALF, HALF + 1):
+                for j in range(-HALF, HALF + 1):
+                    own = weight[y + i, x + j]
+                    total += own
+                    apart += own * (planes[y + i, x + j, c] - planes[row + i, column + j, c])
+            shift[y, x, c] = min(max(apart / total, -most), most)
+
+
+@native
+def vote(planes, rows, columns, matches, trust, shift, quantile, alone, out, source):
+    """Values of the missing pixels at `rows`, `columns` [n] -> out [n, K]; untouched where no patch lies above.
+
+    Votes count exp(-cost / 2 s) and the patch's `trust` [h, w], where s is the `quantile` of the costs over this pixel
+    (Wexler et al., section 3.2); `alone`: only that of the least cost counts. source: [n, 2] int32, the pixel that it
+    copies, -1 where there is none.
+    """
+    height, width = trust.shape
+    costs, over = np.empty(PATCH * PATCH, np.float32), np.empty((PATCH * PATCH, 2), np.int64)
+    for k in range(rows.size):
+        y, x, count, best = rows[k], columns[k], 0, 0
+        for a in range(max(0, y - HALF), min(height, y + HALF + 1)):
+            for b in range(max(0, x - HALF), min(width, x + HALF + 1)):
+                if matches.row[a, b] >= 0:
+                    costs[count], over[count, 0], over[count, 1] = matches.cost[a, b], a, b
+                    if costs[count] < costs[best]:
+                        best = count
+                    count += 1
+        source[k, 0] = source[k, 1] = -1
+        if count == 0:
+            continue
+        a, b = over[best]
+        source[k, 0], source[k, 1] = matches.row[a, b] + y - a, matches.column[a, b] + x - b
+        spread = max(np.sort(costs[:count])[min(count - 1, int(quantile * count))], float32(1e-3))
+        total = float32(0)
+        out[k] = 0
+        for i in range(best if alone else 0, best + 1 if alone else count):
+            a, b = over[i]
+            say = trust[a, b] * math.exp(-costs[i] / (2 * spread))
+            total += say
+            p, q = matches.row[a, b] + y - a, matches.column[a, b] + x - b
+            for c in range(out.shape[1]):
+                value = planes[p, q, c]
+                if c < shift.shape[2]:
+                    value += shift[a, b, c]
+                out[k, c] += say * value
+        out[k] /= total
