@@ -124,7 +124,7 @@ class Filling:
         self.level, self.style, self.basis, self.state = level, style, basis, state
         self.colours = level.planes.shape[-1] - TEXTURES
         self.matches = patchmatch.none(*level.hole.shape)
-        self.prices = Prices(np.float32(style.reuse), np.float32(style.upright))
+        self.prices = Prices(float(style.reuse), float(style.upright))
         self.weight = np.where(level.hole, style.inside * np.exp(-level.depth / style.fall), 1.0).astype(np.float32)
         self.features = np.zeros((*level.hole.shape, PLANES), np.float32)
         self.source = np.zeros((level.missing[0].size, 2), np.int32)

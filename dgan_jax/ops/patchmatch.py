@@ -38,8 +38,9 @@ class Prices(NamedTuple):
 
 def none(height: int, width: int) -> Matches:
     """No target has a source."""
-    nowhere = np.full((2, height, width), -1, np.int32)
-    return Matches(*nowhere, np.zeros((height, width), np.float32), np.zeros((height, width), np.float32))
+    row, column = np.full((2, height, width), -1, np.int32)
+    cost, uses = np.zeros((2, height, width), np.float32)
+    return Matches(row, column, cost, uses)
 
 
 @native
