@@ -3,6 +3,7 @@
 Tests are dealt to worker processes by file, and those of tests/test_systems.py by the system that they share.
 """
 
+import importlib.metadata
 import os
 import tempfile
 from pathlib import Path
@@ -14,6 +15,9 @@ from dgan_jax.cli import environment
 if "XLA_FLAGS" not in os.environ:
     environment.prepare()
     flags = ["--xla_backend_optimization_level=0", "--xla_force_host_platform_device_count=2"]
+    if importlib.metadata.version("jaxlib") in environment.KNOWN:
+        # Half the time of compiling a training step: 12 processor seconds instead of 24 for a small one.
+        flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "dgan_jax_tests_xla")
