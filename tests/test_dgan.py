@@ -142,7 +142,7 @@ def test_without_a_say_there_is_no_critic():
     system = built(adversarial=0.0)
     assert list(system.players) == ["estimator", "generator", "refiner"]
     for stage in system.stages:
-        assert [phase.player for phase in stage.objective.phases] == list(stage.optimizers)
+        assert [player for phase in stage.objective.phases for player in phase.players] == list(stage.optimizers)
 
 
 def test_textures_are_compared_by_how_rough_they_are_not_by_where():

@@ -90,7 +90,7 @@ def test_every_stage_of_every_task_has_finite_shapes_and_its_own_players(task):
     assert [stage.name for stage in system.stages] == ["first", "prior", "second", "third"][: 3 + enlarging]
     assert sum(stage.steps for stage in system.stages) == 8
     for stage in system.stages:
-        players = [phase.player for phase in stage.objective.phases]
+        players = [player for phase in stage.objective.phases for player in phase.players]
         assert set(players) == set(stage.optimizers)
         judged = stage.name == "third" or (isinstance(task, Inpaint) and stage.name != "prior")
         assert ("critic" in players) == judged

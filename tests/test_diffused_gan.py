@@ -75,7 +75,7 @@ def test_gradients_reach_the_generator_through_the_diffusion():
     context = Context({}, {**objective.memory(), "intensity": jnp.asarray(1.0)}, jnp.asarray(1))
 
     def slope(player):
-        index = [phase.player for phase in gan.phases].index(player)
+        index = [phase.players for phase in gan.phases].index((player,))
         loss = lambda own: gan.phases[index].loss({**params, player: own}, context, batch, draws)[0]
         return float(jax.grad(loss)(params[player]))
 
@@ -115,7 +115,7 @@ def test_regression_is_the_generator_alone_on_its_error():
     draws = jax.vmap(alone.draw)(jax.random.split(jax.random.key(1), 8), batch)
     params = {"generator": jnp.asarray(0.1), "critic": jnp.asarray(0.2)}
     by_hand = np.mean(np.abs(draws["generator"].noise + 0.1 - batch["image"]))
-    assert [phase.player for phase in alone.phases] == ["generator"]
+    assert [phase.players for phase in alone.phases] == [("generator",)]
     loss, _ = alone.phases[0].loss(params, Context({}, alone.memory(), jnp.asarray(0)), batch, draws)
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
     both, report = gan.phases[1].loss(params, Context({}, objective.memory(), jnp.asarray(0)), batch, draws)

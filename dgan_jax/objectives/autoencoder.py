@@ -150,4 +150,4 @@ def autoencoder(
         metrics = {"patches/loss": loss, "patches/gap": jnp.mean(real) - jnp.mean(fake)}
         return loss, Report(metrics, {"patches": state})
 
-    return Objective(draw, (Phase("autoencoder", build), Phase("patches", tell)))
+    return Objective(draw, (Phase(("autoencoder",), build), Phase(("patches",), tell)))

@@ -133,7 +133,7 @@ def denoising_gan(
             loss += metrics["generator/reconstruction"]
         return loss, Report(metrics)
 
-    return Objective(draw, (Phase("critic", critic), Phase("generator", generator)))
+    return Objective(draw, (Phase(("critic",), critic), Phase(("generator",), generator)))
 
 
 def regression(
@@ -158,4 +158,4 @@ def regression(
         loss = reconstruction(predict(params["generator"], x_next, own.t, own.latent, y), encode(batch["image"]), y)
         return loss, Report({"generator/reconstruction": loss})
 
-    return Objective(adversarial.draw, (Phase("generator", generator),))
+    return Objective(adversarial.draw, (Phase(("generator",), generator),))

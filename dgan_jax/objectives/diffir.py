@@ -171,5 +171,5 @@ def restoration(
         loss, metrics, state = adversary.learn(params["critic"], state, image, truth, y)
         return loss, Report(metrics, {"critic": state})
 
-    phases = [Phase(player, restorer)] + [Phase("critic", critic)] * (adversary is not None)
+    phases = [Phase((player,), restorer)] + [Phase(("critic",), critic)] * (adversary is not None)
     return Objective(draw, tuple(phases))

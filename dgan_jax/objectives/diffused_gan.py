@@ -87,7 +87,7 @@ def memory() -> dict[str, jax.Array]:
 def paced(pace: Pace, memory: dict[str, jax.Array], batch: int) -> dict[str, jax.Array]:
     """The memory with its intensity moved and its signs forgotten, if enough of them have come together.
 
-    Done before a step instead of after it: by then the signs have been averaged over the devices.
+    Done before a step instead of after it, so that both updates of a step have one chain.
     """
     due = memory["batches"] >= pace.batches
     surplus = jnp.sign(memory["signs"] / pace.batches - pace.target)
@@ -112,6 +112,7 @@ def diffused_gan(
     r1_gamma: float,
     r1_every: int,
     reconstruction: Callable[[jax.Array, jax.Array, Measurement], jax.Array] | None = None,
+    axis_name: str | None = None,
 ) -> Objective:
     """Critic, then generator, each with its own images and times.
 
@@ -142,6 +143,8 @@ def diffused_gan(
         r1 = jax.lax.cond(context.step % r1_every == 0, penalty, lambda: jnp.zeros(()))
         loss_real, loss_fake = jnp.mean(jax.nn.softplus(-on_real)), jnp.mean(jax.nn.softplus(on_fake))
         signs = jnp.mean(jnp.sign(on_real))
+        if axis_name is not None:
+            signs = jax.lax.pmean(signs, axis_name)
         metrics = {
             "critic/real": loss_real, "critic/fake": loss_fake, "critic/r1": r1, "critic/signs": signs,
             "critic/intensity": now["intensity"],
@@ -159,7 +162,7 @@ def diffused_gan(
             loss += metrics["generator/reconstruction"]
         return loss, Report(metrics)
 
-    return Objective(draw, (Phase("critic", critic), Phase("generator", generator)), memory)
+    return Objective(draw, (Phase(("critic",), critic), Phase(("generator",), generator)), memory)
 
 
 def regression(
@@ -174,4 +177,4 @@ def regression(
         loss = reconstruction(generate(params["generator"], own.noise, own.latent, y), images["image"], y)
         return loss, Report({"generator/reconstruction": loss})
 
-    return Objective(adversarial.draw, (Phase("generator", generator),))
+    return Objective(adversarial.draw, (Phase(("generator",), generator),))

@@ -116,7 +116,7 @@ def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) 
         loss = jnp.mean(errors(least(params, y), encode(batch["image"], y), y))
         return loss, Report({"estimator/error": loss})
 
-    return Objective(draw, (Phase("estimator", estimator),))
+    return Objective(draw, (Phase(("estimator",), estimator),))
 
 
 def adversarial(
@@ -157,7 +157,7 @@ def adversarial(
         drawn, left = remainders(decode, y, best, x0, truth - best)
         return priced(weights, "generator", score, real, fake, drawn, left, draws["slices"], error)
 
-    return Objective(draw, phases(weights, Phase("critic", critic), Phase("generator", generator)))
+    return Objective(draw, phases(weights, Phase(("critic",), critic), Phase(("generator",), generator)))
 
 
 def refinement(
@@ -201,7 +201,7 @@ def refinement(
         drawn, left = remainders(decode, draws["y"], best, fake, real)
         return priced(weights, "refiner", score, real, fake, drawn, left, draws["slices"], error)
 
-    return Objective(draw, phases(weights, Phase("second_critic", critic), Phase("refiner", refiner)))
+    return Objective(draw, phases(weights, Phase(("second_critic",), critic), Phase(("refiner",), refiner)))
 
 
 def together(*objectives: Objective) -> Objective:
@@ -212,6 +212,7 @@ def together(*objectives: Objective) -> Objective:
         return tuple(objective.draw(own, example) for objective, own in zip(objectives, keys, strict=True))
 
     def own(i: int, phase: Phase) -> Phase:
-        return Phase(phase.player, lambda params, context, batch, draws: phase.loss(params, context, batch, draws[i]))
+        loss = lambda params, context, batch, draws: phase.loss(params, context, batch, draws[i])
+        return phase._replace(loss=loss)
 
     return Objective(draw, tuple(own(i, phase) for i, each in enumerate(objectives) for phase in each.phases))

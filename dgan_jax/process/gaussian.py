@@ -8,7 +8,7 @@ Papers on diffusion in many steps call x_t what is x_{t+1} here, and have the sa
 """
 
 import dataclasses
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ import numpy as np
 from flax import struct
 
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Array
+from dgan_jax.core.parts import Array, Tables
 
 
 @struct.dataclass
@@ -35,23 +35,6 @@ class Gaussian:
     @property
     def steps(self) -> int:
         return self.mean_x0.shape[0]
-
-
-class Tables(Protocol):
-    """What marginals and steps back are computed from: of this chain, or of another that goes to noise as well."""
-
-    @property
-    def signal(self) -> Array: ...  # [T+1]
-    @property
-    def noise(self) -> Array: ...
-    @property
-    def mean_x0(self) -> Array: ...  # [T]
-    @property
-    def mean_x(self) -> Array: ...
-    @property
-    def log_variance(self) -> Array: ...
-    @property
-    def steps(self) -> int: ...
 
 
 def vp_betas(steps: int, *, beta_min: float = 0.1, beta_max: float = 20.0, geometric: bool = False) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 
-from dgan_jax.spaces.space import Space
+from dgan_jax.core.parts import Space
 
 
 def latent(

@@ -1,6 +1,6 @@
 """The image itself as the space of the diffusion."""
 
-from dgan_jax.spaces.space import Space
+from dgan_jax.core.parts import Space
 
 
 def pixel() -> Space:

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from dgan_jax.core.names import lookup
+from dgan_jax.core.parts import Space
 from dgan_jax.ops import haar
-from dgan_jax.spaces.space import Space
 
 
 def wavelet(levels: int = 1, order: str = "lh_hl", *, detail: float = 1.0) -> Space:

@@ -1,13 +1,14 @@
 """The state of a training run, and how a stage of it begins."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from dgan_jax.core.parts import Array, Measurement, Stage, System
+from dgan_jax.core.parts import Array, Measurement, Stage, System, Variables
 
 
 @struct.dataclass
@@ -38,31 +39,46 @@ class TrainState:
     memory: dict[str, Any]
     guard: Guard = struct.field(default_factory=fresh_guard)
 
-    def variables(self) -> dict[str, Any]:
-        """What `System.restore` takes: averaged parameters where there are any."""
-        return {"params": {**self.params, **self.ema}, "model_state": self.model_state}
+    def variables(self, remembered: Iterable[str] = ()) -> Variables:
+        """What `System.restore` takes: averaged parameters where there are any, and what is `remembered` of memory."""
+        found = {"params": {**self.params, **self.ema}, "model_state": self.model_state}
+        kept = {name: self.memory[name] for name in remembered if name in self.memory}
+        return {**found, "memory": kept} if kept else found
 
 
 def initialise(key: jax.Array, system: System, y: Measurement) -> TrainState:
-    """A fresh state at step 0, ready for the first stage. `y` is any measurement of the right shape."""
+    """Fresh variables and their averages at step 0, before any stage. `y` is any measurement of the right shape."""
     params, model_state = {}, {}
     for i, (name, player) in enumerate(system.players.items()):
         variables = dict(player.module.init(jax.random.fold_in(key, i), *player.inputs(y)))
         params[name] = variables.pop("params", {})
         model_state[name] = variables
     ema = {name: jax.tree.map(jnp.copy, params[name]) for name, player in system.players.items() if player.ema}
-    return begin(TrainState(jnp.zeros((), jnp.int32), params, ema, {}, model_state, {}), system.stages[0])
+    return TrainState(jnp.zeros((), jnp.int32), params, ema, {}, model_state, {})
 
 
-def begin(state: TrainState, stage: Stage) -> TrainState:
-    """Hand the weights over to `stage` and start its optimizers and memory anew.
+def enter_stage(state: TrainState, stage: Stage, remembered: Iterable[str] = ()) -> TrainState:
+    """Hand the variables over to `stage` and start its optimizers and memory anew, but for what is `remembered`.
 
     A player that `stage` does not train is frozen at its average, by which it will restore. One that it gets other
     weights for starts its average from them.
     """
     frozen = {name: jax.tree.map(jnp.copy, own) for name, own in state.ema.items() if name not in stage.optimizers}
-    params = stage.begin({**state.params, **frozen})
-    changed = lambda name: name not in frozen and params[name] is not state.params[name]
+    left = {"params": {**state.params, **frozen}, "model_state": state.model_state, "memory": state.memory}
+    given = stage.begin(left)
+    params, model_state = given["params"], given["model_state"]
+    changed = lambda name: params[name] is not left["params"][name]
     ema = {name: jax.tree.map(jnp.copy, params[name]) if changed(name) else own for name, own in state.ema.items()}
     opt_state = {name: optimizer.init(params[name]) for name, optimizer in stage.optimizers.items()}
-    return dataclasses.replace(state, params=params, ema=ema, opt_state=opt_state, memory=stage.objective.memory())
+    kept = {name: given["memory"][name] for name in remembered if name in given["memory"]}
+    memory = {**stage.objective.memory(), **kept}
+    return dataclasses.replace(
+        state, params=params, model_state=model_state, ema=ema, opt_state=opt_state, memory=memory
+    )
+
+
+def enter_stages(state: TrainState, system: System, first: int, last: int) -> TrainState:
+    """Into stage `first` and through all that follow up to `last`: what a stage without steps hands over counts too."""
+    for stage in system.stages[first : last + 1]:
+        state = enter_stage(state, stage, system.remembered)
+    return state

@@ -44,7 +44,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         fake, _ = generate(params, context, draws)
         real, made = score(params, batch["image"]), score(params, fake)
         loss = jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(made))
-        gap = 0.9 * context.memory["gap"] + 0.1 * jnp.mean(real - made)
+        between = jnp.mean(real - made)
+        if spec.axis_name is not None:
+            between = jax.lax.pmean(between, spec.axis_name)
+        gap = 0.9 * context.memory["gap"] + 0.1 * between
         return loss, Report({"critic/loss": loss}, {}, {"gap": gap})
 
     def generator(params, context, batch, draws):
@@ -54,10 +57,12 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     draw = lambda key, example: jax.random.normal(key, example["image"].shape)
     adam = lambda: optax.adam(config.rate)
-    both = Objective(draw, (Phase("critic", critic), Phase("generator", generator)), lambda: {"gap": jnp.zeros(())})
+    both = Objective(
+        draw, (Phase(("critic",), critic), Phase(("generator",), generator)), lambda: {"gap": jnp.zeros(())}
+    )
     first = spec.steps // 3
     stages = (
-        Stage("warm-up", first, Objective(draw, (Phase("generator", warm_up),)), {"generator": adam()}),
+        Stage("warm-up", first, Objective(draw, (Phase(("generator",), warm_up),)), {"generator": adam()}),
         Stage("rivals", spec.steps - first, both, {"generator": adam(), "critic": adam()}),
     )
     players = {

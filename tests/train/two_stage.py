@@ -61,12 +61,15 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     half = spec.steps // 2
     stages = (
         Stage(
-            "encoder", half, Objective(draw, (Phase("encoder", first),), memory), {"encoder": optax.adam(config.rate)}
+            "encoder",
+            half,
+            Objective(draw, (Phase(("encoder",), first),), memory),
+            {"encoder": optax.adam(config.rate)},
         ),
         Stage(
             "decoder",
             spec.steps - half,
-            Objective(draw, (Phase("decoder", second),)),
+            Objective(draw, (Phase(("decoder",), second),)),
             {"decoder": optax.adam(config.rate)},
         ),
     )

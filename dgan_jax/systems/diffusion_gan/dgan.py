@@ -23,7 +23,7 @@ import optax
 
 from dgan_jax.core import noise
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task
+from dgan_jax.core.parts import Measurement, Objective, Player, Space, Spec, Stage, System, Task
 from dgan_jax.nets.restoration_critic import RestorationCritic
 from dgan_jax.nets.restoration_unet import RestorationUNet
 from dgan_jax.objectives import two_stage
@@ -32,7 +32,6 @@ from dgan_jax.process.gaussian import Tables, gaussian, thinned, vp_betas
 from dgan_jax.process.residual import residual_shift, shift_roots
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.pixel import pixel
-from dgan_jax.spaces.space import Space
 from dgan_jax.spaces.wavelet import wavelet
 from dgan_jax.tasks import levels
 
@@ -296,7 +295,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     depths += [config.refiner_features] if second else []
     multiple = space.factor * 2 ** (max(map(len, depths)) - 1)
     calls = 1 + bool(config.realism) * (config.restore_steps + refining)
-    return System(restore, players, training(config, spec, estimate, first, refinement), multiple=multiple, calls=calls)
+    stages = training(config, spec, estimate, first, refinement)
+    return System(restore, players, stages, multiple=multiple, calls=calls, draws=config.realism > 0)
 
 
 def training(

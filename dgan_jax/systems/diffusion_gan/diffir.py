@@ -26,7 +26,7 @@ import numpy as np
 import optax
 
 from dgan_jax import tasks
-from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task, Variables
 from dgan_jax.metrics import networks as pretrained
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
@@ -305,8 +305,10 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
             optimizers["critic"] = optimizer(config.learning_rate_critic)
         return Stage(name, steps, objective, optimizers, **more)
 
-    def hand_over(params: dict) -> dict:
-        return {**params, "second": {**params["second"], "restorer": params["first"]["restorer"]}}
+    def hand_over(variables: Variables) -> Variables:
+        params = variables["params"]
+        second = {**params["second"], "restorer": params["first"]["restorer"]}
+        return {**variables, "params": {**params, "second": second}}
 
     # The last stage gets a step in the shortest of trainings too.
     steps_first = min(round(spec.steps * config.first_share), spec.steps - 1)
@@ -335,4 +337,4 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
         players["critic"] = Player(critic, lambda y: (y["image"],))
     # The condition encoder, the chain, the restorer.
     multiple = 32 if kind == "superres" else 8
-    return System(restore, players, tuple(stages), multiple=multiple, calls=config.steps + 2)
+    return System(restore, players, tuple(stages), multiple=multiple, calls=config.steps + 2, draws=True)

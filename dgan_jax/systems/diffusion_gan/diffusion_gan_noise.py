@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from dgan_jax.core import noise
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
+from dgan_jax.core.parts import Generator, Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
@@ -27,6 +27,7 @@ from dgan_jax.systems import stages
 
 PAPER = "Wang et al. 2023, arXiv 2206.02262"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+LENDS = (Generator,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,11 +136,18 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         # The condition is where the other half of a pair is in a denoising diffusion-GAN.
         return cast(jax.Array, critic.apply({"params": params}, x_t, t, task.condition(y)))
 
+    def draw(key: jax.Array, y: Measurement) -> jax.Array:
+        """The image of noise and the latent, one after the other: [H W C + Z]."""
+        start, latent = jax.random.split(key)
+        image = noise.normal(start, y["image"].shape, y.get("place"))
+        return jnp.concatenate([image.ravel(), jax.random.normal(latent, (config.latent,))])
+
+    def lend(variables: dict, latents: jax.Array, y: Measurement) -> jax.Array:
+        drawn, z = jnp.split(latents, [latents.shape[1] - config.latent], axis=1)
+        return generate(variables["params"]["generator"], drawn.reshape(y["image"].shape), z, y)
+
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
-        start, latent = jax.vmap(jax.random.split, out_axes=1)(keys)
-        drawn = noise.normals(start, y["image"].shape[1:], noise.places(y, y["image"].shape[1]))
-        z = jax.vmap(lambda key: jax.random.normal(key, (config.latent,)))(latent)
-        return jnp.clip(generate(variables["params"]["generator"], drawn, z, y), -1, 1)
+        return jnp.clip(lend(variables, jax.vmap(draw)(keys, y), y), -1, 1)
 
     chain = lambda intensity: instance_noise(
         length(intensity, shortest=config.shortest, longest=config.longest),
@@ -152,7 +160,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         generate=generate, judge=judge, chain=chain, level=lookup("level", config.level, LEVELS),
         pace=diffused_gan.Pace(config.target, config.pace_batches, config.pace_images), batch=spec.batch,
         measure=task.measure, latent=config.latent, r1_gamma=config.r1_gamma, r1_every=config.r1_every,
-        reconstruction=reconstruction,
+        reconstruction=reconstruction, axis_name=spec.axis_name,
     )  # fmt: skip
     alone = None
     if reconstruction is not None:
@@ -167,4 +175,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         "critic": Player(critic, lambda y: (y["image"], at_once(y["image"].shape[0]), task.condition(y))),
     }
     training = stages.regression_then_adversary(config, spec, objective, alone)
-    return System(restore, players, training, multiple=2 ** (len(config.multipliers) - 1), calls=1)
+    multiple = 2 ** (len(config.multipliers) - 1)
+    return System(restore, players, training, multiple=multiple, calls=1, draws=True, prior=Generator(draw, lend))

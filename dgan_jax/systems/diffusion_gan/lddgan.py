@@ -20,12 +20,14 @@ import optax
 from dgan_jax.core import noise
 from dgan_jax.core.parts import (
     Context,
+    Denoiser,
     Example,
     Measurement,
     Objective,
     Phase,
     Player,
     Report,
+    Space,
     Spec,
     Stage,
     System,
@@ -41,11 +43,11 @@ from dgan_jax.objectives.denoising_gan import denoising_gan, draw_update
 from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.latent import latent
-from dgan_jax.spaces.space import Space
 from dgan_jax.tasks.generate import Generate
 
 PAPER = "Trinh, Hamagami 2024, arXiv 2406.11713"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+LENDS = (Denoiser,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -274,9 +276,11 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def code_shape(image: tuple[int, ...]) -> tuple[int, int, int]:
         return image[-3] // factor, image[-2] // factor, channels
 
+    def decoder_of(variables: dict) -> Space:
+        return spaces(variables["params"]["autoencoder"], variables["model_state"]["autoencoder"])(None)
+
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
-        params, shape = variables["params"], code_shape(y["image"].shape)
-        space = spaces(params["autoencoder"], variables["model_state"]["autoencoder"])(None)
+        params, shape, space = variables["params"], code_shape(y["image"].shape), decoder_of(variables)
         conditions = seen(y, space)
         step = lambda x, t, z: predict(params["generator"], x, t, z, conditions)
         places = noise.places(y, shape[0])
@@ -308,7 +312,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
             draws = {**draws, "y": seen(draws["y"], space(None))}
             return objective.phases[index].loss(params, context, batch, draws)
 
-        return Phase(player, loss)
+        return Phase((player,), loss)
 
     def judge_patches(params: Any, state: Any, image: jax.Array) -> tuple[jax.Array, Any]:
         return patches.apply({"params": params, **state}, image, True, mutable=["batch_stats"])
@@ -354,4 +358,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     multiple = 2 ** (len(config.multipliers) - 1) * factor
     # The decoder, and the encoder where there is a first estimate, are calls too.
     calls = config.steps + (1 if blind else 2)
-    return System(restore, players, tuple(stages if first else stages[1:]), multiple=multiple, calls=calls)
+
+    def lend(variables: dict, x: jax.Array, t: jax.Array, y: Measurement, keys: jax.Array) -> tuple[jax.Array, None]:
+        z = jax.vmap(lambda key: jax.random.normal(key, (config.latent,)))(keys)
+        return predict(variables["params"]["generator"], x, t, z, seen(y, decoder_of(variables))), None
+
+    training, prior = tuple(stages if first else stages[1:]), Denoiser(lend, process, decoder_of)
+    return System(restore, players, training, multiple=multiple, calls=calls, draws=True, prior=prior)

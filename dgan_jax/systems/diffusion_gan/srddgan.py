@@ -174,4 +174,4 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     }
     multiple = 2 ** (len(config.multipliers) - 1)
     training = stages.regression_then_adversary(config, spec, objective, alone)
-    return System(restore, players, training, multiple=multiple, calls=config.steps)
+    return System(restore, players, training, multiple=multiple, calls=config.steps, draws=True)

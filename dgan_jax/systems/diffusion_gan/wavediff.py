@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax.core import noise
-from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
+from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.wavelet_ncsnpp import WaveletNCSNpp
@@ -25,9 +25,11 @@ from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.wavelet import wavelet
 from dgan_jax.systems import stages
+from dgan_jax.systems.lending import lent
 
 PAPER = "Phung, Dao, Tran 2023, arXiv 2211.16152"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+LENDS = (Denoiser,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -192,4 +194,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     }
     multiple = config.patch * 2 ** (len(config.multipliers) - 1 + config.bottleneck) * space.factor
     training = stages.regression_then_adversary(config, spec, objective, alone)
-    return System(restore, players, training, multiple=multiple, calls=config.steps)
+    prior = lent(predict, process, lambda variables: space, config.latent)
+    return System(restore, players, training, multiple=multiple, calls=config.steps, draws=True, prior=prior)
