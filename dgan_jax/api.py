@@ -116,19 +116,27 @@ def restoring(
 ) -> Restorer:
     """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8.
 
+    system: a classical system, or with a run a solver, which restores with what the run has learnt.
+
     run: a folder, or weights by file or name; where neither it nor a system is given, the weights of `DEFAULT`, which
     come with the package. choices: what the run's system lets one choose when restoring (`systems.chosen`), for example
     {"realism": 0.0}.
     """
     check_task(task)
     if run is not None and system is not None:
-        raise ValueError("give either --run FOLDER or --system NAME, for example biharmonic, not both")
+        if not registry.is_solver(registry.find(system)):
+            raise ValueError(
+                f"{system!r} restores without a run; give either --run FOLDER or --system NAME, or both where the "
+                "system is a solver"
+            )
+        choices, system = {"system": system, **(choices or {})}, None
     if tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if system is None:
         place = DEFAULT if run is None else run
         try:
-            experiment, built, variables = load(place, task=task, choices=choices)
+            where, own = target(str(place))
+            experiment, built, variables = load(where, task=task, choices={**own, **(choices or {})})
         except ValueError as error:
             if run is not None:
                 raise
@@ -141,9 +149,16 @@ def restoring(
     return Restorer(str(system), degradation, classical(str(system), degradation, Data()), {}, 3, tile)
 
 
-def sample(run: str | Path, count: int, *, seed: int = 0, label: int | None = None, batch: int = 16) -> np.ndarray:
-    """uint8 [count, H, W, C] from a run whose task is generation. Image i depends on (seed, i) alone."""
-    experiment, system, variables = load(run)
+def sample(
+    run: str | Path, count: int, *, seed: int = 0, label: int | None = None, batch: int = 16,
+    choices: Mapping[str, Any] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """uint8 [count, H, W, C] from a run whose task is generation. Image i depends on (seed, i) alone.
+
+    choices: what the run leaves to choose, as {"system": "ddim", "steps": 50}; also behind an @ of the run.
+    """
+    place, own = target(str(run))
+    experiment, system, variables = load(place, choices={**own, **(choices or {})})
     if tasks.name_of(experiment.task) != "generate":
         raise ValueError(
             f"{run} was trained for {tasks.name_of(experiment.task)!r}; dgan sample needs a run of the task 'generate'"

@@ -19,9 +19,10 @@ from dgan_jax.systems.diffusion_gan import dgan
 from dgan_jax.tasks import levels
 from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.train import runs
+from dgan_jax.train.beginning import beginning_with
 from dgan_jax.train.loop import train
 from dgan_jax.train.runs import fresh_state, load
-from dgan_jax.train.state import begin, initialise
+from dgan_jax.train.state import enter_stage, initialise
 
 SIDE = 32
 MIXTURE = Mixture(
@@ -215,7 +216,7 @@ def test_a_player_is_frozen_at_its_average(images):
     state = dataclasses.replace(state, ema=averaged)
     same = lambda one, other: jax.tree.all(jax.tree.map(np.array_equal, one, other))
     for stage, frozen in ((1, ["estimator"]), (2, ["estimator", "generator"])):
-        params = begin(state, system.stages[stage]).params
+        params = enter_stage(state, system.stages[stage]).params
         for player in ("estimator", "generator"):
             assert same(params[player], (averaged if player in frozen else state.params)[player])
 
@@ -237,9 +238,9 @@ def test_a_run_on_a_mixture_restores_single_kinds_with_choices(tmp_path):
     with pytest.raises(ValueError, match="taught no task 'superres'"):
         load(tmp_path, task="superres")
 
-    trained = load(tmp_path)[2]["params"]
-    fresh = fresh_state(experiment, system := runs.built(experiment))
-    begun = runs.handed(fresh, trained, tmp_path)
+    given = beginning_with(str(tmp_path))
+    trained = given["params"]
+    begun = fresh_state(experiment, system := runs.built(experiment), given)
     assert set(trained) == set(system.players)
     for held in (begun.params, begun.ema):
         assert all(jax.tree.all(jax.tree.map(np.array_equal, held[name], trained[name])) for name in held)

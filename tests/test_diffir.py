@@ -115,16 +115,17 @@ def test_every_task_is_restored_from_its_measurement_alone(task):
 def test_the_second_stage_starts_from_the_first_ones_restorer():
     system, *_ = traced(TASKS["inpaint"], SMALL, side=16)
     params = {"first": {"encoder": 1, "restorer": 2}, "second": {"condition": 3, "denoiser": 4, "restorer": 5}}
-    begun = system.stages[1].begin(params)
-    assert begun == {**params, "second": {"condition": 3, "denoiser": 4, "restorer": 2}}
+    begun = system.stages[1].begin({"params": params, "model_state": {}, "memory": {}})
+    second = {"condition": 3, "denoiser": 4, "restorer": 2}
+    assert begun == {"params": {**params, "second": second}, "model_state": {}, "memory": {}}
 
 
 def test_the_third_stage_alone_goes_on_from_the_second():
     config = dataclasses.replace(SMALL, first_share=0.0, third_share=1.0, vgg=0.0)
     system, *_ = traced(TASKS["superres x4"], config)
     assert [(stage.name, stage.steps) for stage in system.stages] == [("third", 8)]
-    params = {"first": {"restorer": 2}, "second": {"restorer": 5}}
-    assert system.stages[0].begin(params) == params
+    variables = {"params": {"first": {"restorer": 2}, "second": {"restorer": 5}}}
+    assert system.stages[0].begin(variables) == variables
 
 
 def test_the_third_stage_trains_is_stopped_and_goes_on(tmp_path):

@@ -42,13 +42,16 @@ class Options:
     """Folder of a training run to restore with, or weights by file or name; if neither this nor a system is given, the
     weights dgan_photos, which come with the package: inpaint, superres (4 times larger) and denoise."""
     system: str | None = None
-    """Instead, a classical system by name, for example biharmonic or telea."""
+    """Instead, a classical system by name, for example biharmonic or telea; or, with a run, a solver that restores with
+    what the run has learnt, for example repaint."""
     realism: float | None = None
     """Of systems that have it (dgan): from 0, the least error, to 1, the most realistic."""
     steps: int | None = None
-    """Of systems that have it (dgan): network calls of the chain, for example 1, 2 or 4."""
+    """Network calls of the chain, for example 1, 2 or 4 of dgan; of a solver, its steps."""
     refine: bool | None = None
     """Of systems that have it (dgan): whether the second stage corrects the first."""
+    choose: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """What else the system leaves to choose, as NAME=VALUE, as often as needed: --choose steps=50."""
     samples: int = 1
     """How many different restorations of each photograph."""
     seed: int = 0
@@ -71,10 +74,13 @@ class Options:
                 raise ValueError(f"--level takes KIND=VALUE, for example noise=25, got {entry!r}") from None
         return told
 
-    def choices(self) -> dict[str, float | int | bool]:
+    def choices(self) -> dict[str, Any]:
         """What the options choose of a run's system."""
-        wanted = {"realism": self.realism, "restore_steps": self.steps, "refine": self.refine}
-        return {name: value for name, value in wanted.items() if value is not None}
+        from dgan_jax.core.targets import chosen
+
+        wanted = {"realism": self.realism, "steps": self.steps, "refine": self.refine}
+        named = {name: value for name, value in wanted.items() if value is not None}
+        return named | chosen(self.choose, "--choose takes NAME=VALUE")
 
     def check(self) -> None:
         """A ValueError for what can be seen to be wrong before any file is opened."""

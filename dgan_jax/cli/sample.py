@@ -17,6 +17,10 @@ class Options:
     seed: int = 0
     label: int | None = None
     """Class to draw, for a conditional run; all in turn otherwise."""
+    system: str | None = None
+    """Draw with a solver on what the run has learnt, for example ddim."""
+    choose: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """What the system leaves to choose, as NAME=VALUE, as often as needed: --choose steps=50."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "samples"
     """Output folder: grid.png and one PNG per image."""
 
@@ -25,10 +29,13 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan sample")
     from dgan_jax import api
     from dgan_jax.cli.screen import console
+    from dgan_jax.core.targets import chosen
     from dgan_jax.data.images import write_image
     from dgan_jax.data.pictures import write_grid
 
-    images = api.sample(options.run, options.count, seed=options.seed, label=options.label)
+    choices = chosen(options.choose, "--choose takes NAME=VALUE")
+    choices |= {} if options.system is None else {"system": options.system}
+    images = api.sample(options.run, options.count, seed=options.seed, label=options.label, choices=choices)
     folder = Path(options.out)
     for i, image in enumerate(images):
         write_image(folder / f"{i:05d}.png", image)

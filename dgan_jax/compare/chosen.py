@@ -10,17 +10,17 @@ from dgan_jax.compare.trial import Trial, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
-from dgan_jax.train.runs import experiment_of, task_of
+from dgan_jax.train.runs import experiment_of, restoring
 
 
 def task_for(
-    experiment: Experiment | None, place: str, *, task: str | None, options: Sequence[str], hole: str | None
+    experiment: Experiment | None, run: Target, *, task: str | None, options: Sequence[str], hole: str | None
 ) -> Task:
     """The task that is named, as the first run learnt it where there is a run; its own if none is named."""
     if experiment is None:
         found = tasks.find(task or "inpaint")()
     else:
-        found = experiment.task if task is None else task_of(experiment, task, Path(place))
+        found = restoring(experiment, task=task, choices=run.choices, place=run.place).task
     if hole is not None:
         if "hole" not in found.accepts:
             raise ValueError(f"the task {tasks.name_of(found)!r} has no holes; leave --hole out")
@@ -34,8 +34,8 @@ def trial_for(
     megapixels: float | None,
 ) -> Trial:  # fmt: skip
     """Images and damage: the first run's own, but for what is given."""
-    run = next((chosen.place for chosen in places.values() if has_networks(chosen.place)), None)
-    experiment = None if run is None else experiment_of(run)
+    run = next((chosen for chosen in places.values() if has_networks(chosen.place)), Target("", {}))
+    experiment = experiment_of(run.place) if run.place else None
     own = Data() if experiment is None else experiment.data
     split = split or ("validation" if data is None else "test")
     # The share that a run sets aside is of its own data: of others, all are test images.
@@ -45,7 +45,7 @@ def trial_for(
         megapixels=own.megapixels if megapixels is None else megapixels,
     )  # fmt: skip
     return Trial(
-        task=task_for(experiment, run or "", task=task, options=options, hole=hole), data=images, split=split,
+        task=task_for(experiment, run, task=task, options=options, hole=hole), data=images, split=split,
         crop=crop, limit=limit, metrics=tuple(metrics), seed=seed,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import target
 from dgan_jax.train import configs, weights
-from dgan_jax.train.runs import experiment_of, task_of
+from dgan_jax.train.runs import experiment_of, restoring
 
 NAME = re.compile(r"[\w][\w .,+@=-]*")
 PARTS = ("system", "task", "data", "train")
@@ -138,9 +138,8 @@ def refusal(entry: Entry, trial: Trial) -> str:
     if entry.system:
         does = registry.find(entry.system).TASKS
         return "" if trial.kind in does else f"it does {', '.join(does)}"
-    experiment = experiment_in(entry)
     try:
-        task = task_of(experiment, trial.kind, Path(entry.name))
+        task = restoring(experiment_in(entry), task=trial.task, choices=entry.choices, place=entry.name).task
     except ValueError as error:
         return str(error)
     same = shapes(task, trial.data) == shapes(trial.task, trial.data)
@@ -156,8 +155,6 @@ def check(compare: Compare) -> None:
         if entry.system:
             trial = compare.trials[reasons.index("")]
             classical(entry.system, trial.task, trial.data, entry.choices)
-        else:
-            registry.chosen(experiment_in(entry).system, entry.choices)
         if (
             entry.run
             and not weights.find(entry.run)

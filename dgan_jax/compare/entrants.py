@@ -17,7 +17,7 @@ from dgan_jax.compare.trial import Trial, granularity
 from dgan_jax.core.experiment import Data
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import Spec, System, Task
-from dgan_jax.core.targets import Target
+from dgan_jax.core.targets import Target, beginnings
 from dgan_jax.train import log, weights
 from dgan_jax.train.configs import fill, to_dict
 from dgan_jax.train.runs import MACHINE, experiment_of, load
@@ -71,6 +71,8 @@ class Recorded(Mapping[str, Any]):
 def classical(name: str, task: Task, data: Data, choices: Mapping[str, Any] | None = None) -> System:
     """A system without networks, by name; `choices` are fields of its Config."""
     module = registry.find(name)
+    if registry.is_solver(module):
+        raise ValueError(f"system {name!r} restores with a run: give RUN@system={name}, or --run RUN --system {name}")
     spec = Spec(height=data.size, width=data.size, channels=data.channels)
     system = registry.build(fill(module.Config, dict(choices or {}), f"system {name}"), task, spec)
     if system.players:
@@ -92,7 +94,7 @@ def family(name: str) -> str:
 def by_run(target: Target, trial: Trial, label: str) -> Entrant:
     """A training run, its newest checkpoint, or a weights file; a ValueError if it learnt something else than the trial
     asks."""
-    experiment, system, variables = load(target.place, task=trial.kind, choices=target.choices)
+    experiment, system, variables = load(target.place, task=trial.task, choices=target.choices)
     if shapes(experiment.task, trial.data) != shapes(trial.task, trial.data):
         raise ValueError(
             f"{target.place} was trained for {experiment.task}, which measures something else than {trial.task}; "
@@ -101,9 +103,10 @@ def by_run(target: Target, trial: Trial, label: str) -> Entrant:
     size = trial.data.size
     if trial.crop != "none" and size % system.multiple:
         raise ValueError(f"{target.place} needs sizes that are multiples of {system.multiple}, got --size {size}")
-    name = registry.name_of(experiment.system)
+    name = registry.name_of(experiment.system if experiment.solver is None else experiment.solver)
     described = to_dict(experiment)
     about = {"system": name, "config": described["system"], "task": described["task"], "weights": digest(variables)}
+    about |= {"solver": described["solver"]} if "solver" in described else {}
     count = parameters(system, variables, measured(experiment.task, trial.data))
     return Entrant(label, family(name), system, variables, about, count, training_of(target.place))
 
@@ -120,9 +123,9 @@ def cheap_fill(trial: Trial) -> Entrant:
 
 
 def sampled(entrant: Entrant, count: int) -> list[Entrant]:
-    """A network's restorations with `count` different keys; a classical system once."""
+    """Restorations with `count` different keys; of a system that draws nothing, one."""
     name = lambda n: entrant.name if n == 0 else f"{entrant.name}, seed {n + 1}"
-    return [dataclasses.replace(entrant, name=name(n), sample=n) for n in range(count if entrant.system.players else 1)]
+    return [dataclasses.replace(entrant, name=name(n), sample=n) for n in range(count if entrant.system.draws else 1)]
 
 
 def digest(variables: dict[str, Any]) -> str:
@@ -148,11 +151,13 @@ def training_of(place: str | Path) -> dict[str, Any]:
     seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
     own = {"steps": steps[-1], "seconds": seconds, "images": steps[-1] * experiment.data.batch} if rows else {}
     before: dict[str, Any] = dict.fromkeys(own, 0)
-    if experiment.train.begin_with:
+    for place in dict.fromkeys(one.place for one in beginnings(experiment.train.begin_with)):
         try:
-            before = training_of(experiment.train.begin_with)
+            earlier = training_of(place)
         except ValueError:
-            before = {}  # it is no longer there: what it cost is not known
+            earlier = {}  # it is no longer there: what it cost is not known
+        known = lambda name: before.get(name) is not None and earlier.get(name) is not None
+        before = {name: before[name] + earlier[name] if known(name) else None for name in own}
     sums = {name: own[name] + before[name] if name in own and before.get(name) is not None else None for name in COSTS}
     return {**sums, "hardware": machine_of(folder)}
 

@@ -59,7 +59,8 @@ class Train:
     seed: int = 0
     begin_with: str = ""
     """Weights that networks begin with: a run, a file of dgan export, or what comes with the package. Networks that it
-    does not hold, as critics, start afresh."""
+    does not hold, as critics, start afresh. Several, by network: generator=runs/a,critic=runs/b; and where the network
+    has another name there: encoder=runs/a#generator."""
     log_every: int = 50
     sample_every: int = 1_000
     """Steps between picture grids; 0 writes none."""
@@ -123,9 +124,11 @@ UNESSENTIAL = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A system's Config, a task, and how to train the one on the other."""
+    """A system's Config, a task, and how to train the one on the other; and how a run restores, where that is not by
+    the system itself: the Config of a solver."""
 
     system: Any
     task: Any
     data: Data = Data()
     train: Train = Train()
+    solver: Any = None

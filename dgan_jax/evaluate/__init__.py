@@ -151,8 +151,8 @@ def evaluate(
     """Restore and measure every image of the inputs.
 
     Image i is damaged with a key made of (seed, i) and restored with one of (seed, sample, i): every system sees the
-    same damage, whatever the batch size. Metrics of several samples see the next ones, too; a system without networks
-    draws nothing, and its one answer stands for all. Figures are of the 8-bit result, with known pixels put back;
+    same damage, whatever the batch size. Metrics of several samples see the next ones, too; where a system
+    draws nothing, its one answer stands for all. Figures are of the 8-bit result, with known pixels put back;
     `metrics_for` the task unless `metrics` are given. `keep`: of so many images the restored version is kept.
     `contact`: find the best, the median and the worst image by the first metric of single images, too. `share` and
     `tile`: see `Runner`. `originals`: see `Scores`. `each` is told the number of images done.
@@ -175,7 +175,7 @@ def evaluate(
         first = part if first is None else first
         result = restored(part)
         others = range(1, scores.samples)
-        samples = [result, *(restored(part, sample + n) if system.players else result for n in others)]
+        samples = [result, *(restored(part, sample + n) if system.draws else result for n in others)]
         hole = part.y.get("hole")
         scores.add([drawn / 255.0 for drawn in samples], jnp.asarray(part.image) / 255.0, hole)
         indices.append(part.numbers)

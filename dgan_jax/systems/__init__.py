@@ -49,6 +49,9 @@ def chosen(config: Any, choices: Mapping[str, Any]) -> Any:
     """A config with other values of what its system lets one choose when restoring: `WHEN_RESTORING`, or every field of
     a solver's, since no weight depends on them."""
     free = choosable(module_of(config))
+    # What is trained with more steps than it restores with calls them so; whoever restores speaks of steps.
+    meant = lambda name: f"restore_{name}" if name not in free and f"restore_{name}" in free else name
+    choices = {meant(name): value for name, value in choices.items()}
     for name in choices:
         if name not in free:
             what = f"it leaves {', '.join(free)}" if free else "it leaves nothing to choose"
@@ -83,15 +86,6 @@ def kind_of(task: Task) -> str:
     return type(task).__module__.rpartition(".")[2]
 
 
-def check_task(config: Any, task: Task) -> None:
-    """A ValueError unless the system of a config does the task."""
-    module, kind = module_of(config), kind_of(task)
-    if kind not in module.TASKS:
-        raise ValueError(
-            f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}"
-        )
-
-
 def build(config: Any, task: Task, spec: Spec) -> System:
     """The system of a config, checked to know the task."""
     module = module_of(config)
@@ -100,7 +94,11 @@ def build(config: Any, task: Task, spec: Spec) -> System:
             f"system {name_of(config)!r} restores with what another system has learnt; give a run and say "
             f"RUN@system={name_of(config)}, or train a config that names it as its solver"
         )
-    check_task(config, task)
+    kind = kind_of(task)
+    if kind not in module.TASKS:
+        raise ValueError(
+            f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}"
+        )
     return module.build(config, task, spec)
 
 
@@ -112,28 +110,38 @@ def lent(name: str, system: System, wanted: type) -> Prior:
     raise ValueError(f"system {name!r} {lends}, and this solver wants a {wanted.__name__}")
 
 
+def check_fit(config: Any, task: str, learnt: str) -> None:
+    """A ValueError unless a solver can do the task of this name with a prior that has learnt another, or the same."""
+    module, name = module_of(config), name_of(config)
+    if not is_solver(module):
+        able = [other for other in files() if is_solver(find(other)) and task in find(other).TASKS]
+        raise ValueError(
+            f"system {name!r} is no solver: it does not restore with what another system has learnt, but has its own "
+            f"runs, or needs none; solvers for {task!r}: {', '.join(able) or 'none yet'}"
+        )
+    if task not in module.TASKS:
+        raise ValueError(f"solver {name!r} does not do the task {task!r}; it does: {', '.join(module.TASKS)}")
+    steers = getattr(module, "STEERS", False)
+    if task != learnt and not (steers and learnt == IMAGES):
+        fits = f"of the task {IMAGES!r} or {task!r}" if steers else f"of the task {task!r}"
+        raise ValueError(f"solver {name!r} does {task!r} with a run {fits}, and this one learnt {learnt!r}")
+
+
 def solve(config: Any, task: Task, spec: Spec, *, learner: str, system: System, learnt: Task) -> System:
     """A solver on what `system`, whose name is `learner` and whose task was `learnt`, lends.
 
     The solver restores `task`. It reads the variables of `system`, whose players stand in what is returned. A
     ValueError says why the two do not go together.
     """
+    check_fit(config, kind_of(task), kind_of(learnt))
     module, name = module_of(config), name_of(config)
-    if not is_solver(module):
-        raise ValueError(f"system {name!r} is trained by itself and restores with nothing else; give its own run")
     wanted = {Denoiser: "Denoiser", Generator: "Generator"}[module.PRIOR]
     try:
         prior = lent(learner, system, module.PRIOR)
     except ValueError as error:
         able = [other for other, lends in lenders().items() if wanted in lends]
         raise ValueError(f"{error}; solver {name!r} goes with runs of: {', '.join(able) or 'no system yet'}") from error
-    kind, own = kind_of(task), kind_of(learnt)
-    steers = getattr(module, "STEERS", False)
-    if kind != own and not (steers and own == IMAGES):
-        fits = f"one of {IMAGES!r} or of {kind!r}" if steers else f"one of {kind!r}"
-        raise ValueError(f"solver {name!r} does {kind!r} with a run of that task, {fits}, and this one learnt {own!r}")
-    check_task(config, task)
-    if kind != own:
+    if kind_of(task) != kind_of(learnt):
         prior = translated(prior, learnt)
     solver: System = module.build(config, task, spec, prior)
     multiple = max(solver.multiple, system.multiple)

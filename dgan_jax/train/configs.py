@@ -33,7 +33,8 @@ def load(name: str) -> Experiment:
     """The experiment of a config, named as in `dgan train ddgan_cifar10` or by the path of a Python file."""
     experiment = given(name, "config", known(), "get_config", Experiment)
     for part in dataclasses.fields(experiment):
-        examine(getattr(experiment, part.name), part.name, name)
+        if part.name != "solver" or experiment.solver is not None:
+            examine(getattr(experiment, part.name), part.name, name)
     return experiment
 
 
@@ -86,6 +87,10 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
     plain = dataclasses.asdict(experiment)
     plain["system"] = {"name": systems.name_of(experiment.system), **plain["system"]}
     plain["task"] = {"name": tasks.name_of(experiment.task), **plain["task"]}
+    if experiment.solver is None:
+        del plain["solver"]
+    else:
+        plain["solver"] = {"name": systems.name_of(experiment.solver), **plain["solver"]}
     return plain
 
 
@@ -153,4 +158,5 @@ def from_dict(plain: dict[str, Any]) -> Experiment:
         task=part(tasks.find, plain["task"], "task"),
         data=fill(Data, plain["data"], "data"),
         train=fill(Train, plain["train"], "train"),
+        solver=part(lambda name: systems.find(name).Config, plain["solver"], "solver") if "solver" in plain else None,
     )

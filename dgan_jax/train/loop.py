@@ -19,14 +19,15 @@ from dgan_jax.core.machine import hardware
 from dgan_jax.core.parts import System
 from dgan_jax.data.pipeline import Batches, prefetch
 from dgan_jax.train import parallel
+from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
 from dgan_jax.train.log import Log
 from dgan_jax.train.preview import Preview
-from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, handed, load, open_batches, state_like
+from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, open_batches, state_like
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.stages import Calls, compile_stage, stage_at
-from dgan_jax.train.state import Guard, TrainState, begin
+from dgan_jax.train.state import Guard, TrainState, enter_stages
 
 
 class Stopped(Exception):
@@ -73,10 +74,10 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
         stage.check()
     batches = open_batches(experiment)
     # Shapes are checked by tracing, before anything is written.
-    start = state_like(experiment, system, 0)
-    earlier = functools.cache(lambda: load(options.begin_with)[2]["params"])
+    state_like(experiment, system, 0)
+    earlier = functools.cache(lambda: beginning_with(options.begin_with))
     if options.begin_with and not (folder / "config.json").exists():
-        handed(start, earlier(), options.begin_with)
+        check_beginning(experiment, system, earlier(), options.begin_with)
     main = jax.process_index() == 0
     if main:
         claim(folder, experiment)
@@ -87,8 +88,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
 
     def first() -> TrainState:
-        state = fresh_state(experiment, system)
-        return jax.device_get(handed(state, earlier(), options.begin_with) if options.begin_with else state)
+        return jax.device_get(fresh_state(experiment, system, earlier()))
 
     loop = Loop(
         experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
@@ -135,6 +135,7 @@ class Loop:
         self.log: Log | None = None
         self.stopped: Callable[[], bool] = lambda: False
         self.compiled = functools.cache(functools.partial(compile_stage, experiment, system, mapping))
+        self.frozen = functools.cache(lambda: mapping.put_state({name: read() for name, read in system.frozen.items()}))
 
     def run(self, stopped: Callable[[], bool]) -> TrainState:
         """To the last step, from the newest intact checkpoint or from the start."""
@@ -167,6 +168,7 @@ class Loop:
         stage = self.system.stages[index]
         end = first_step + stage.steps
         advance, key = self.compiled(index, first_step), jax.random.key(options.seed)
+        frozen = self.frozen()
         begun = state.guard
         device_state = self.mapping.put_state(state)
         put = lambda batch: self.mapping.put_batch(batch, calls > 1)
@@ -175,7 +177,7 @@ class Loop:
         with prefetch(Calls(self.batches, step, calls), 0, options.prefetch, put) as feed:
             while step < end:
                 previous = metrics
-                device_state, metrics = advance(device_state, next(feed), key)
+                device_state, metrics = advance(device_state, next(feed), key, frozen)
                 if previous is None:
                     # Compiled by now, which says nothing of the pace.
                     clock = time.perf_counter()
@@ -198,8 +200,9 @@ class Loop:
                 if due or show:
                     pause = time.perf_counter()
                     state = self.mapping.get(device_state)
-                    if step == end and index + 1 < len(self.system.stages):
-                        state = jax.device_get(begin(state, self.system.stages[index + 1]))
+                    if step == end:
+                        following = stage_at(self.system.stages, step)[0]
+                        state = jax.device_get(enter_stages(state, self.system, index + 1, following))
                     if due:
                         self.checkpoints.save(step, state, self.config)
                     if show:

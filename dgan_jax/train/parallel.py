@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 
 from dgan_jax.core.parts import Example
 from dgan_jax.train.state import TrainState
-from dgan_jax.train.step import Step
+from dgan_jax.train.step import NONE, Frozen, Step
 
 AXIS = "device"
 
@@ -41,20 +41,22 @@ class Mapping:
             raise ValueError(f"data.batch {batch} cannot be divided over {pieces}; try --data.batch {near}")
 
     def compile(self, step: Step, steps_per_call: int = 1) -> Step:
-        """(state, batches, key) -> (state, metrics of the last step).
+        """(state, batches, key, frozen) -> (state, metrics of the last step).
 
         batches: [S, B, ...] where S = steps_per_call > 1.
         """
         run = step
         if steps_per_call > 1:
 
-            def run(state: TrainState, batches: Example, key: jax.Array) -> tuple[TrainState, Any]:
-                state, metrics = jax.lax.scan(lambda s, batch: step(s, batch, key), state, batches)
+            def run(
+                state: TrainState, batches: Example, key: jax.Array, frozen: Frozen = NONE
+            ) -> tuple[TrainState, Any]:
+                state, metrics = jax.lax.scan(lambda s, batch: step(s, batch, key, frozen), state, batches)
                 return state, jax.tree.map(lambda values: values[-1], metrics)
 
         if self.count == 1:
             return jax.jit(run, donate_argnums=0)
-        return jax.pmap(run, axis_name=AXIS, in_axes=(0, 0, None), donate_argnums=0, devices=self.global_devices())
+        return jax.pmap(run, axis_name=AXIS, in_axes=(0, 0, None, 0), donate_argnums=0, devices=self.global_devices())
 
     def global_devices(self) -> list[Any]:
         """In process order, so that the position along the axis is the position in the global batch."""
@@ -67,8 +69,8 @@ class Mapping:
         mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
         return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
 
-    def put_state(self, state: TrainState) -> TrainState:
-        """Host arrays -> devices."""
+    def put_state(self, state: Any) -> Any:
+        """Host arrays -> devices, the same on each: a state, or variables of networks that nobody trains."""
         if self.count == 1:
             return jax.device_put(state, self.devices[0])
         copies = len(self.devices)

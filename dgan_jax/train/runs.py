@@ -1,7 +1,6 @@
 """Runs as folders: their experiment, system and state; claimed by one experiment, written and loaded again."""
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,15 +12,15 @@ import jax.numpy as jnp
 from dgan_jax import systems, tasks
 from dgan_jax.core.experiment import UNESSENTIAL, Experiment
 from dgan_jax.core.files import write_atomically
-from dgan_jax.core.parts import Spec, System, Task
+from dgan_jax.core.parts import Spec, System, Task, Variables
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
 from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.train import weights
 from dgan_jax.train.checkpoint import Checkpoints
-from dgan_jax.train.configs import from_dict, to_dict
+from dgan_jax.train.configs import fill, from_dict, to_dict
 from dgan_jax.train.stages import stage_at
-from dgan_jax.train.state import TrainState, begin, initialise
+from dgan_jax.train.state import TrainState, begin_with, enter_stages, initialise
 
 PARTS = ("system", "task", "data", "train")
 ONCE = {"xla_backend_optimization_level": 0}
@@ -39,54 +38,38 @@ def spec_of(experiment: Experiment, axis_name: str | None = None) -> Spec:
     )  # fmt: skip
 
 
-def fresh_state(experiment: Experiment, system: System) -> TrainState:
-    """The state at step 0, on the host's default device; a pure function of the experiment."""
-    return jax.jit(maker(experiment, system), compiler_options=ONCE)(jax.random.key(experiment.train.seed))
+def fresh_state(experiment: Experiment, system: System, given: Variables | None = None) -> TrainState:
+    """The state at step 0, on the host's default device; a pure function of the experiment and of the variables that
+    it begins with, which are `given` by player and reach the first stage's `begin`."""
+    make = jax.jit(maker(experiment, system), compiler_options=ONCE)
+    return make(jax.random.key(experiment.train.seed), given or {})
 
 
-def maker(experiment: Experiment, system: System) -> Callable[[jax.Array], TrainState]:
-    """key -> the state at step 0."""
+def maker(experiment: Experiment, system: System, step: int = 0) -> Callable[[jax.Array, Variables], TrainState]:
+    """(key, given variables) -> the state at step 0, taken on to the stage of `step`."""
     data = experiment.data
     example = {"image": jnp.zeros((data.size, data.size, data.channels))}
     if data.classes:
         example["label"] = jnp.zeros((), jnp.int32)
 
-    def make(key: jax.Array) -> TrainState:
+    def make(key: jax.Array, given: Variables) -> TrainState:
         y = jax.vmap(experiment.task.measure)(key[None], jax.tree.map(lambda x: x[None], example))
-        # A first stage may have no steps.
-        return enter(initialise(key, system, y), system, 0)
+        state = begin_with(initialise(key, system, y), given)
+        return enter_stages(state, system, 0, stage_at(system.stages, step)[0])
 
     return make
 
 
-def handed(state: TrainState, given: dict[str, Any], place: str | Path) -> TrainState:
-    """A fresh state whose players begin with the weights that are given, by player; they come from `place`."""
-    same = [name for name in state.params if name in given]
-    if not same:
-        raise ValueError(
-            f"{place} has no network of this system to begin with: it holds {', '.join(given)}, wanted one of "
-            f"{', '.join(state.params)}"
-        )
-    for name in same:
-        if weights.shapes(given[name]) != weights.shapes(state.params[name]):
-            raise ValueError(
-                f"the {name} of {place} has other shapes than this config describes; give the options of the system "
-                "and the task that it was trained with"
-            )
-    take = lambda own: {name: jax.tree.map(jnp.array, given[name]) if name in same else own[name] for name in own}
-    return dataclasses.replace(state, params=take(state.params), ema=take(state.ema))
-
-
 def enter(state: TrainState, system: System, step: int) -> TrainState:
-    """A state of the first stage, taken to the stage of `step`."""
-    return functools.reduce(begin, system.stages[1 : stage_at(system.stages, step)[0] + 1], state)
+    """A state at step 0, taken to the stage of `step`."""
+    return enter_stages(state, system, stage_at(system.stages, 0)[0] + 1, stage_at(system.stages, step)[0])
 
 
 def state_like(experiment: Experiment, system: System, step: int) -> TrainState:
     """Shapes and types of the state at a step, without computing it."""
     try:
-        make = maker(experiment, system)
-        return jax.eval_shape(lambda key: enter(make(key), system, step), jax.random.key(0))
+        make = maker(experiment, system, step)
+        return jax.eval_shape(lambda key: make(key, {}), jax.random.key(0))
     except (ArithmeticError, TypeError, IndexError) as error:
         raise impossible(experiment, error) from error
 
@@ -130,6 +113,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
     path, ours = folder / "config.json", to_dict(experiment)
     if path.exists():
         theirs = read_config(path)
+        ours.pop("solver", None)  # no weight depends on how a run restores
         # A field that is younger than the run has its default there.
         there = lambda part, name: theirs[part].get(name, default_of(getattr(experiment, part), name))
         different = [
@@ -147,7 +131,7 @@ def claim(folder: Path, experiment: Experiment) -> None:
         raise ValueError(f"{folder} is not empty and holds no run; give another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(ours, indent=2).encode())
+        write_atomically(path, json.dumps(to_dict(experiment), indent=2).encode())
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
 
@@ -183,37 +167,86 @@ def experiment_of(place: str | Path) -> Experiment:
 
 
 def load(
-    place: str | Path, *, step: int | None = None, task: str | None = None, choices: Mapping[str, Any] | None = None
+    place: str | Path,
+    *,
+    step: int | None = None,
+    task: str | Task | None = None,
+    choices: Mapping[str, Any] | None = None,
 ) -> tuple[Experiment, System, dict[str, Any]]:
     """The experiment, system and restoring variables of a run or of a weights file.
 
-    step: of a run's checkpoint, the newest by default. task: restore this single kind of what a mixture taught.
-    choices: other values of what the system lets one choose when restoring.
+    step: of a run's checkpoint, the newest by default. task: restore this single kind of what a mixture taught, or with
+    a solver what the prior never learnt; by name, or with its options. choices: other values of what the system lets
+    one choose when restoring, "system" among them: the name of a solver. The experiment's task and solver are those
+    that restore.
     """
     file, path = weights.find(place), Path(place)
     trained = None if file is None else weights.read(file)
-    experiment = experiment_of(place) if trained is None else trained.experiment
-    if task is not None:
-        experiment = dataclasses.replace(experiment, task=task_of(experiment, task, path))
-    experiment = dataclasses.replace(experiment, system=systems.chosen(experiment.system, choices or {}))
-    system = built(experiment)
+    learnt = experiment_of(place) if trained is None else trained.experiment
+    experiment = restoring(learnt, task=task, choices=choices or {}, place=place)
+    if experiment.solver is None:
+        learnt = experiment
+    learner = built(learnt)
+    system = learner if experiment.solver is None else solving(experiment, learnt, learner)
     if file is not None and trained is not None:
-        like = state_like(experiment, system, experiment.train.steps)
-        return experiment, system, weights.fitted(file, trained.variables, like.variables())
+        like = state_like(learnt, learner, learnt.train.steps)
+        return experiment, system, weights.fitted(file, trained.variables, like.variables(learner.remembered))
     checkpoints = Checkpoints(path / "checkpoints", keep=experiment.train.keep)
     try:
         step = checkpoints.newest() if step is None else step
         if step is None:
             raise ValueError(f"{place} has no checkpoint yet; train it first, or wait for the first one")
-        state = checkpoints.restore(step, state_like(experiment, system, step))
+        state = checkpoints.restore(step, state_like(learnt, learner, step))
     finally:
         checkpoints.close()
-    return experiment, system, state.variables()
+    return experiment, system, state.variables(learner.remembered)
 
 
-def task_of(experiment: Experiment, name: str, folder: Path) -> Task:
-    """The task called `name` as the run in `folder` learnt it: its own, or one kind of its mixture."""
-    own = experiment.task
+def restoring(
+    learnt: Experiment, *, task: str | Task | None, choices: Mapping[str, Any], place: str | Path
+) -> Experiment:
+    """What a run learnt, with the task, the options and the solver that it is to restore with; looks at configs alone.
+
+    A ValueError says what does not go together.
+    """
+    choices = dict(choices)
+    solver = learnt.solver
+    if "system" in choices:
+        name = str(choices.pop("system"))
+        solver = fill(systems.find(name).Config, choices, f"system {name}")
+    elif solver is not None:
+        solver = systems.chosen(solver, choices)
+    if solver is None:
+        system = systems.chosen(learnt.system, choices)
+        return dataclasses.replace(learnt, system=system, task=task_of(learnt, task or learnt.task, place))
+    asked = task_to_solve(learnt, task, solver)
+    return dataclasses.replace(learnt, task=asked, solver=solver)
+
+
+def task_to_solve(learnt: Experiment, task: str | Task | None, solver: Any) -> Task:
+    """The task that a solver is asked for: the prior's own unless another is, and as that learnt it where it is."""
+    own = tasks.name_of(learnt.task)
+    name = own if task is None else task if isinstance(task, str) else tasks.name_of(task)
+    systems.check_fit(solver, name, own)
+    if name == own:
+        return learnt.task
+    return tasks.find(name)() if task is None or isinstance(task, str) else task
+
+
+def solving(experiment: Experiment, learnt: Experiment, learner: System) -> System:
+    """The solver of an experiment, on what another has learnt."""
+    try:
+        return systems.solve(
+            experiment.solver, experiment.task, spec_of(experiment),
+            learner=systems.name_of(learnt.system), system=learner, learnt=learnt.task,
+        )  # fmt: skip
+    except (ArithmeticError, TypeError, IndexError) as error:
+        raise impossible(experiment, error) from error
+
+
+def task_of(experiment: Experiment, task: str | Task, folder: str | Path) -> Task:
+    """A task as the run in `folder` learnt it: its own, or one kind of its mixture."""
+    own, name = experiment.task, task if isinstance(task, str) else tasks.name_of(task)
     if tasks.name_of(own) == name:
         return own
     if isinstance(own, Mixture) and systems.transfers(experiment.system):

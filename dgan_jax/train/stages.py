@@ -12,7 +12,7 @@ from dgan_jax.core.parts import Stage, System
 from dgan_jax.data.pipeline import Batches, to_unit
 from dgan_jax.train import parallel
 from dgan_jax.train.state import TrainState
-from dgan_jax.train.step import train_step
+from dgan_jax.train.step import NONE, Frozen, train_step
 
 
 def stage_at(stages: tuple[Stage, ...], step: int) -> tuple[int, int]:
@@ -41,7 +41,7 @@ class Calls:
 def compile_stage(
     experiment: Experiment, system: System, mapping: parallel.Mapping, index: int, first_step: int
 ) -> Callable[..., tuple[TrainState, dict]]:
-    """The compiled step of a stage: takes uint8 batches."""
+    """The compiled step of a stage: (state, uint8 batch, key, variables of `System.frozen`) -> (state, metrics)."""
     stage = system.stages[index]
     step = functools.partial(
         train_step, objective=stage.objective, optimizers=stage.optimizers, first_step=first_step,
@@ -49,7 +49,7 @@ def compile_stage(
         accumulate=experiment.train.accumulate, axis_name=mapping.axis_name,
     )  # fmt: skip
 
-    def from_bytes(state: TrainState, batch: dict, key: jax.Array) -> tuple[TrainState, dict]:
-        return step(state, {**batch, "image": to_unit(batch["image"])}, key)
+    def from_bytes(state: TrainState, batch: dict, key: jax.Array, frozen: Frozen = NONE) -> tuple[TrainState, dict]:
+        return step(state, {**batch, "image": to_unit(batch["image"])}, key, frozen=frozen)
 
     return mapping.compile(from_bytes, experiment.train.steps_per_call)

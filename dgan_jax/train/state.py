@@ -57,6 +57,20 @@ def initialise(key: jax.Array, system: System, y: Measurement) -> TrainState:
     return TrainState(jnp.zeros((), jnp.int32), params, ema, {}, model_state, {})
 
 
+def begin_with(state: TrainState, given: Variables) -> TrainState:
+    """A state before any stage, with other variables for the players that are `given` some, their averages included."""
+    if not given:
+        return state
+    params = {name: tree for name, tree in given.get("params", {}).items() if name in state.params}
+    held = given.get("model_state", {})
+    model_state = {name: {**own, **held.get(name, {})} for name, own in state.model_state.items()}
+    ema = {name: params.get(name, own) for name, own in state.ema.items()}
+    memory = {**state.memory, **given.get("memory", {})}
+    return dataclasses.replace(
+        state, params={**state.params, **params}, ema=ema, model_state=model_state, memory=memory
+    )
+
+
 def enter_stage(state: TrainState, stage: Stage, remembered: Iterable[str] = ()) -> TrainState:
     """Hand the variables over to `stage` and start its optimizers and memory anew, but for what is `remembered`.
 

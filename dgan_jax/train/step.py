@@ -12,6 +12,10 @@ from dgan_jax.core.keys import example_keys
 from dgan_jax.core.parts import Array, Context, Example, Objective, Phase
 from dgan_jax.train.state import Guard, TrainState
 
+Frozen = Mapping[str, Any]
+"""Variables of networks that nobody trains, by name."""
+NONE: Frozen = {}
+
 Kept = tuple[dict[str, Any], dict[str, Any]]
 """(model state by player, memory by entry)."""
 
@@ -112,7 +116,7 @@ def train_step(
     first_step: int = 0,
     accumulate: int = 1,
     axis_name: str | None = None,
-    frozen: Mapping[str, Any] | None = None,
+    frozen: Frozen = NONE,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Do each phase in turn, on the parameters that the phases before it left.
 
@@ -131,7 +135,7 @@ def train_step(
         return tree if axis_name is None else jax.tree.map(lambda x: jax.lax.pmean(x, axis_name).astype(x.dtype), tree)
 
     working = Working(dict(state.params), dict(state.opt_state), dict(state.model_state), dict(state.memory))
-    now = Context({}, {}, state.step - first_step, frozen or {})
+    now = Context({}, {}, state.step - first_step, frozen)
     metrics: dict[str, jax.Array] = {}
     sound = jnp.asarray(True)
     for phase in objective.phases:
@@ -179,4 +183,5 @@ def count_step(guard: Guard, sound: jax.Array) -> Guard:
     return Guard(guard.skipped + failed, in_a_row, guard.rollbacks, guard.scale)
 
 
-Step = Callable[[TrainState, Example, jax.Array], tuple[TrainState, dict[str, jax.Array]]]
+Step = Callable[[TrainState, Example, jax.Array, Frozen], tuple[TrainState, dict[str, jax.Array]]]
+"""(state, batch, key, variables of `System.frozen`) -> (state, metrics)."""

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from dgan_jax.core.experiment import Experiment
+from dgan_jax.core.targets import beginnings
 from dgan_jax.data.safetensors_file import read_weights, write_weights
 from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import from_dict, to_dict
@@ -40,14 +41,18 @@ def write(
     if dtype not in DTYPES:
         raise ValueError(f"the type of weights is one of {', '.join(DTYPES)}, got {dtype!r}")
     narrow = lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
-    params = jax.tree.map(lambda leaf: narrow(np.asarray(leaf)), variables)
+    # Statistics and scales stay as they are: they are small, and may be larger than a narrow type can hold.
+    held = jax.tree.map(np.asarray, variables)
+    held = {**held, "params": jax.tree.map(narrow, held["params"])}
     # Where images and earlier weights lay is nobody's business, and means nothing elsewhere.
     bare = lambda place: Path(place).name if Path(place).exists() else place
     data = dataclasses.replace(experiment.data, name=bare(experiment.data.name))
-    train = dataclasses.replace(experiment.train, begin_with=bare(experiment.train.begin_with))
+    train = dataclasses.replace(
+        experiment.train, begin_with=", ".join(bare(one.place) for one in beginnings(experiment.train.begin_with))
+    )
     plain = to_dict(dataclasses.replace(experiment, data=data, train=train))
     config = {"experiment": plain, "training": training}
-    return write_weights(path, params, config=config, versions=versions())
+    return write_weights(path, held, config=config, versions=versions())
 
 
 class Trained(NamedTuple):
@@ -78,6 +83,7 @@ def fitted(path: Path, held: dict[str, Any], like: dict[str, Any]) -> dict[str, 
     Players that the file leaves out, since nothing is restored with them, are left out here too.
     """
     found: dict[str, Any] = {"params": {}, "model_state": {player: {} for player in like["params"]}}
+    found |= {"memory": {}} if "memory" in like else {}
     for kind, players in held.items():
         for player, tree in players.items():
             wanted = like.get(kind, {}).get(player)

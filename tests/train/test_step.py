@@ -10,7 +10,7 @@ import pytest
 
 from dgan_jax.core.parts import Objective, Phase, Report, repeated
 from dgan_jax.train.state import TrainState
-from dgan_jax.train.step import train_step
+from dgan_jax.train.step import NONE, train_step
 
 RATE = 0.1
 IMAGES = np.linspace(-1, 1, 8 * 4, dtype=np.float32).reshape(8, 2, 2, 1)
@@ -24,7 +24,7 @@ def state_of(optimizers, params, memory=None, ema=()):
     )
 
 
-def run(objective, optimizers, state, *, steps=1, devices=1, ema=None, frozen=None, **options):
+def run(objective, optimizers, state, *, steps=1, devices=1, ema=None, frozen=NONE, **options):
     """The state after some steps on the same batch, and the metrics of each."""
     axis = "device" if devices > 1 else None
     step = functools.partial(
