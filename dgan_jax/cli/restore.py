@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
