@@ -25,8 +25,7 @@ from dgan_jax.objectives.denoising_gan import denoising_gan, regression
 from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.pixel import pixel
-from dgan_jax.systems import stages
-from dgan_jax.systems.lending import lent
+from dgan_jax.systems import lending, stages
 
 PAPER = "Xiao, Kreis, Vahdat 2022, arXiv 2112.07804"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
@@ -170,5 +169,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     }
     multiple = 2 ** (len(config.multipliers) - 1) * space.factor
     training = stages.regression_then_adversary(config, spec, objective, alone)
-    prior = lent(predict, process, lambda variables: space, config.latent)
+    prior = lending.lent(predict, process, lambda variables: space, config.latent)
     return System(restore, players, training, multiple=multiple, calls=config.steps, draws=True, prior=prior)

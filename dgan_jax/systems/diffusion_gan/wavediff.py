@@ -24,8 +24,7 @@ from dgan_jax.objectives.denoising_gan import denoising_gan, regression
 from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
 from dgan_jax.spaces.wavelet import wavelet
-from dgan_jax.systems import stages
-from dgan_jax.systems.lending import lent
+from dgan_jax.systems import lending, stages
 
 PAPER = "Phung, Dao, Tran 2023, arXiv 2211.16152"
 TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
@@ -194,5 +193,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     }
     multiple = config.patch * 2 ** (len(config.multipliers) - 1 + config.bottleneck) * space.factor
     training = stages.regression_then_adversary(config, spec, objective, alone)
-    prior = lent(predict, process, lambda variables: space, config.latent)
+    prior = lending.lent(predict, process, lambda variables: space, config.latent)
     return System(restore, players, training, multiple=multiple, calls=config.steps, draws=True, prior=prior)
