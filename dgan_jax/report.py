@@ -75,12 +75,17 @@ def standing(metric: AnyMetric, name: str, results: Mapping[str, Result]) -> dic
     return marks
 
 
-def entry(figure: Figure, values: np.ndarray | None) -> dict[str, float | None]:
-    """A figure as plain data: with a mean and a deviation over images where it has one for each."""
+def entry(figure: Figure, values: np.ndarray | None, kept: np.ndarray | None) -> dict[str, float | None]:
+    """A figure as plain data: with a mean and a deviation over images where it has one for each.
+
+    kept: [N] bool, the images that the mean is over; `exact` is how many are restored exactly where some are.
+    """
     ends = {"low": figure.low, "high": figure.high}
-    if values is None:
+    if values is None or kept is None:
         return {"value": figure.value, **ends}
-    return {"mean": figure.value, **ends, "std": float(np.std(values)) if np.all(np.isfinite(values)) else None}
+    deviation = float(np.std(values[kept])) if np.all(np.isfinite(values[kept])) else None
+    found = {"mean": figure.value, **ends, "std": deviation}
+    return found if kept.all() else {**found, "averaged": int(kept.sum()), "exact": int(np.isinf(values).sum())}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +99,31 @@ class Report:
     columns: dict[str, Images]  # what every system was given
     about: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by system: family, parameters, ...
     image_name: Callable[[int], str] = str
+
+    def kept(self, metric: str) -> np.ndarray | None:
+        """[N] bool: the images that means of a metric are over; None for a figure of the whole set."""
+        rows = [result.figures[metric] for result in self.results.values() if metric in result.figures]
+        return intervals.counted(rows) if rows else None
+
+    def notes(self) -> list[str]:
+        """Sentences on the images that means leave out: those that a system restores exactly, or that have no figure.
+
+        They are left out for all systems alike.
+        """
+        said = []
+        for metric in self.metrics:
+            kept = self.kept(metric)
+            if kept is None or kept.all():
+                continue
+            exact = {name: int(np.isinf(result.figures[metric]).sum()) for name, result in self.results.items()}
+            counts = ", ".join(f"{count} by {name}" for name, count in exact.items() if count)
+            if len(set(exact.values())) == 1 and len(exact) > 1 and counts:
+                counts = f"{next(iter(exact.values()))} by each"
+            without = int(np.any([np.isnan(result.figures[metric]) for result in self.results.values()], axis=0).sum())
+            why = [f"restored exactly: {counts}"] if counts else []
+            why += [f"without a figure, as nothing is missing in them: {without}"] if without else []
+            said.append(f"{metric} is averaged over {int(kept.sum())} of {len(kept)} images; {'; '.join(why)}.")
+        return said
 
     def standings(self) -> dict[str, dict[str, str]]:
         """Metric -> system -> mark."""
@@ -117,7 +147,10 @@ class Report:
         for name, result in self.results.items():
             cost = result.cost
             systems[name] = {
-                **{metric: entry(figure, result.figures.get(metric)) for metric, figure in result.summary.items()},
+                **{
+                    metric: entry(figure, result.figures.get(metric), self.kept(metric))
+                    for metric, figure in result.summary.items()
+                },
                 "images": len(result.index),
                 "seconds_per_image": cost.seconds_per_image,
                 "compile_seconds": cost.compile_seconds,
@@ -184,7 +217,8 @@ class Report:
     def best(self, among: Iterable[str], metric: str) -> str:
         """The system with the best figure of a metric."""
         sign = 1 if self.metrics[metric].higher_is_better else -1
-        return max(among, key=lambda name: sign * self.results[name].means()[metric])
+        figure = lambda name: sign * self.results[name].means()[metric]
+        return max(among, key=lambda name: -math.inf if math.isnan(figure(name)) else figure(name))
 
     def sentences(self, ours: str, others: Sequence[str]) -> list[str]:
         """In plain words, metric by metric, where `ours` wins and where it loses; on how many images, too."""
@@ -194,11 +228,14 @@ class Report:
                 continue
             name = self.best(others, metric)
             sign = 1 if about.higher_is_better else -1
-            gain = sign * (self.results[ours].means()[metric] - self.results[name].means()[metric])
+            our, their = (self.results[system].means()[metric] for system in (ours, name))
+            gain = sign * (our - their)
             line = f"{metric}: {ours} {'wins against' if gain > 0 else 'loses to'} {name} by {abs(gain):.3g}"
+            if our == their:
+                line = f"{metric}: {ours} and {name} are level"
             if metric in self.results[ours].figures:
                 mine, theirs = self.results[ours].figures[metric], self.results[name].figures[metric]
-                wins = int(np.sum(sign * (mine - theirs) > 0))
+                wins = int(np.sum(mine > theirs if about.higher_is_better else mine < theirs))
                 noise = ", which is within noise" if intervals.alike(mine, theirs) else ""
                 line += f"{noise}; it is better on {wins} of {len(mine)} images"
             said.append(f"{line}.")

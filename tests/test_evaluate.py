@@ -11,15 +11,17 @@ from PIL import Image
 from dgan_jax import api
 from dgan_jax.cli.main import main
 from dgan_jax.compare.entrants import parameters, training_of
+from dgan_jax.compare.reported import on_common_images
 from dgan_jax.compare.trial import Trial, check_metrics, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import System
-from dgan_jax.evaluate import Inputs, evaluate
-from dgan_jax.evaluate.running import Runner
+from dgan_jax.evaluate import Inputs, Result, evaluate
+from dgan_jax.evaluate.running import Cost, Runner
 from dgan_jax.metrics import intervals, psnr
 from dgan_jax.metrics.sets import SETS
 from dgan_jax.metrics.table import named
 from dgan_jax.ops import resize
+from dgan_jax.report import Report
 from dgan_jax.systems.classical import wiener
 from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.generate import Generate
@@ -81,6 +83,35 @@ def test_systems_are_alike_if_their_difference_image_by_image_is_noise():
     # Though both intervals of the means are 2.4 dB wide.
     assert not intervals.alike(images, images + small + 0.05)
     assert intervals.alike(np.array([np.inf, 3, 4]), np.array([np.inf, 3, 4]))
+
+
+def test_what_is_infinite_or_not_a_number_is_left_out_of_means():
+    values = np.array([30.0, np.inf, 20.0, 25.0, np.nan])
+    assert intervals.mean(values) == intervals.mean(values[[0, 2, 3]])
+    assert intervals.mean(np.array([np.inf, 3.0])) == (3.0, None, None)
+    assert np.isnan(intervals.mean(np.full(3, np.nan)).value)
+    better = np.random.default_rng(0).normal(30, 1, 40)
+    exact = better - 1
+    exact[3] = np.inf
+    assert not intervals.alike(better, exact), "one exact image would hide a difference on all others"
+    assert not intervals.alike(np.full(5, np.inf), np.full(5, 60.0))
+
+
+def test_systems_are_averaged_over_the_same_images():
+    """`exact` restores an image exactly that is easy for the other one too, and easy images raise a mean."""
+    rows = {"exact": np.array([20.0, 22.0, np.inf]), "other": np.array([19.0, 21.0, 60.0])}
+    cost = Cost(0.0, 0.0, 0.0, 0.0, 1)
+    results = {
+        name: Result(np.arange(3), {"psnr_rgb": row}, {"psnr_rgb": intervals.mean(row)}, cost, [], None)
+        for name, row in rows.items()
+    }
+    found = on_common_images(results)
+    assert {name: result.means()["psnr_rgb"] for name, result in found.items()} == {"exact": 21.0, "other": 20.0}
+    report = Report("", found, named(["psnr_rgb"]), {}, {})
+    assert report.standings()["psnr_rgb"]["exact"] == "best"
+    assert report.notes() == ["psnr_rgb is averaged over 2 of 3 images; restored exactly: 1 by exact."]
+    assert report.summary()["systems"]["exact"]["psnr_rgb"]["exact"] == 1
+    assert report.sentences("exact", ["other"])[0].startswith("psnr_rgb: exact wins against other by 1;")
 
 
 def test_a_set_is_resampled_image_by_image():
@@ -207,6 +238,31 @@ def test_the_contact_sheet_shows_the_best_the_median_and_the_worst(photos):
 
 def no_constant(name):
     raise AssertionError(f"{name} is no JSON")
+
+
+def test_one_flat_picture_does_not_make_every_figure_infinite(photos, tmp_path, capsys):
+    Image.new("RGB", (40, 40)).save(photos / "zz.png")
+    command = ["evaluate", "telea", "nearest", "--size", "32", "--hole", "box", "--set", "fill=none"]
+    command += ["--metrics", "psnr_hole", "psnr_rgb"]
+    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "mixed")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "psnr_hole is averaged over 3 of 4 images; restored exactly: 1 by each." in said
+    (photos / "zz.png").unlink()
+    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "photos")]) == 0
+    capsys.readouterr()
+    mixed, alone = (
+        json.loads((tmp_path / name / "metrics.json").read_text(), parse_constant=no_constant)["systems"]
+        for name in ("mixed", "photos")
+    )
+    for system in ("telea", "nearest"):
+        assert mixed[system]["psnr_hole"].pop("exact") == 1
+        assert mixed[system]["psnr_hole"].pop("averaged") == 3
+        assert mixed[system]["psnr_hole"] == alone[system]["psnr_hole"]
+    for photo in photos.iterdir():
+        photo.unlink()
+    Image.new("RGB", (40, 40)).save(photos / "zz.png")
+    assert main([*command, "--data", str(photos)]) == 0
+    assert "inf" in capsys.readouterr().out, "where all are exact, it is said so"
 
 
 def test_files_tell_figures_intervals_protocol_and_cost(photos, tmp_path, capsys):

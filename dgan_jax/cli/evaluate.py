@@ -61,6 +61,8 @@ def main(arguments: list[str]) -> int:
         )  # fmt: skip
     table(report.title, ["system", *report.metrics, "ms per image"], report.table(), left=1)
     console.print(f"* best, ≈ within noise of it; {NOISE}", style="dim")
+    for note in report.notes():
+        console.print(note)
     if options.out:
         folder = Path(options.out)
         report.write(folder)

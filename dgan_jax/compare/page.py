@@ -148,6 +148,7 @@ def section(outcome: Outcome, plots: Mapping[str, bytes], number: int) -> str:
         tag("h2", html.escape(outcome.trial.title)),
         tag("p", html.escape(report.title)),
         table(outcome),
+        tag("p", html.escape(" ".join(report.notes()))) if report.notes() else "",
         tag("p", "Took no part:") + tag("ul", absent) if absent else "",
         published(outcome),
         tag("h3", "Side by side") + viewer(outcome, number),

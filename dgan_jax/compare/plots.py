@@ -39,6 +39,8 @@ def against_cost(outcome: Outcome, metric: str) -> bytes:
     axes = figure.add_subplot()
     for i, (name, result) in enumerate(results.items()):
         value, low, high = result.summary[metric]
+        if not np.isfinite(value):  # every image is exact
+            continue
         spread = None if low is None or high is None else [[max(0.0, value - low)], [max(0.0, high - value)]]
         axes.errorbar(
             1000 * result.seconds_per_image, value, yerr=spread, fmt=MARKERS[i // len(COLOURS) % len(MARKERS)],

@@ -1,5 +1,6 @@
 """From results to a report: what every system was given, and what is known of each."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from dgan_jax.compare.entrants import Entrant
 from dgan_jax.compare.trial import Trial
 from dgan_jax.data.pictures import damaged
 from dgan_jax.evaluate import Inputs, Result
+from dgan_jax.metrics import intervals
 from dgan_jax.metrics.table import AnyMetric
 from dgan_jax.report import Images, Report
 
@@ -18,12 +20,25 @@ def reported(
     metrics: Mapping[str, AnyMetric], inputs: Inputs, *, keep: int,
 ) -> Report:  # fmt: skip
     """The report of one trial."""
+    results = on_common_images(results)
     about = {entrant.name: facts(entrant) for entrant in entrants}
     one = next(iter(results.values()))
     return Report(
         trial.describe(len(one.index), one.coverage), results, metrics, trial.protocol(),
         given(inputs, keep), about, trial.image_name,
     )  # fmt: skip
+
+
+def on_common_images(results: Mapping[str, Result]) -> dict[str, Result]:
+    """The same results with means over the images of which every system has a finite figure (`intervals.counted`)."""
+    found = dict(results)
+    for metric in next(iter(results.values())).figures:
+        kept = intervals.counted([result.figures[metric] for result in results.values()])
+        if not kept.all():
+            for name, result in found.items():
+                summary = {**result.summary, metric: intervals.mean(result.figures[metric][kept])}
+                found[name] = dataclasses.replace(result, summary=summary)
+    return found
 
 
 def facts(entrant: Entrant) -> dict[str, Any]:

@@ -145,9 +145,10 @@ def latex_of(outcome: Outcome) -> str:
         " & ".join([escaped(row.name), *map(cell, row.costs), *map(cell, row.figures.values())]) + r" \\"
         for row in rows(outcome)
     ]
+    told = " ".join([f"{outcome.report.title}.", *outcome.report.notes()])
     return "\n".join(
         [
-            r"\begin{table}", r"\centering", rf"\caption{{{escaped(outcome.report.title)}.}}",
+            r"\begin{table}", r"\centering", rf"\caption{{{escaped(told)}}}",
             r"\resizebox{\linewidth}{!}{%", rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}", r"\toprule",
             " & ".join(map(escaped, head)) + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}}",
             r"\end{table}",

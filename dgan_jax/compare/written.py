@@ -27,6 +27,7 @@ def markdown_section(outcome: Outcome, pictures: Sequence[str]) -> str:
     """A trial: table, published figures, plots, protocol."""
     report = outcome.report
     parts = [f"## {outcome.trial.title}", report.title + ".", markdown_of(outcome)]
+    parts += [" ".join(report.notes())] if report.notes() else []
     absent = "; ".join(f"{name} ({why})" for name, why in outcome.absent.items())
     parts += [f"Took no part: {absent}."] if absent else []
     same, other = beside.pairs(outcome)

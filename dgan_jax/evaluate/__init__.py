@@ -203,6 +203,8 @@ def extremes(inputs: Inputs, restored: Callable[[Measured], jax.Array], index: n
     name, metric = next(iter(scores.single.items()))
     values = scores.figures()[name]
     order = np.argsort(-values if metric.higher_is_better else values, kind="stable")
+    # What has no figure would count as the worst.
+    order = order[: max(1, int(np.sum(~np.isnan(values))))]
     places = {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[-1])}
     parts = {int(part.numbers[0]): part for part in inputs.some({int(index[place]) for place in places.values()})}
     found = []

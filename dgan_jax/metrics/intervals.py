@@ -4,7 +4,7 @@ Efron, "Bootstrap methods: another look at the jackknife", 1979; percentile inte
 seed and on the number of images alone, so that all systems are resampled alike and a rerun prints the same digits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,14 +32,26 @@ def draws(count: int, repeats: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def ends(values: np.ndarray) -> tuple[float, float]:
-    """The percentiles of [R] resampled figures; an infinite one (identical images) counts as it is."""
+    """The percentiles of [R] resampled figures; an infinite one counts as it is."""
     low, high = np.percentile(values, (LOW, HIGH), method="inverted_cdf")
     return float(low), float(high)
 
 
+def counted(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """[N] bool: the images that go into the means of systems whose figures are `rows`, [N] each.
+
+    A picture that a system restores exactly has an infinite PSNR and would make every mean infinite; one without a
+    hole has none at all. Both are left out for all systems alike, so that their means are of the same pictures. Where
+    nothing would be left, nothing is left out.
+    """
+    finite = np.all(np.isfinite(np.stack([np.asarray(row, np.float64) for row in rows])), axis=0)
+    return finite if finite.any() else np.ones_like(finite)
+
+
 def mean(values: np.ndarray, *, seed: int = 0, repeats: int = PER_IMAGE) -> Figure:
-    """The mean of [N] figures of images. One image alone has no interval."""
+    """The mean of those of [N] figures of images that are finite, or of all if none is. One image has no interval."""
     values = np.asarray(values, np.float64)
+    values = values[counted([values])]
     if len(values) < 2:
         return Figure(float(np.mean(values)))
     resampled = np.concatenate([values[rows].mean(axis=1) for rows in draws(len(values), repeats, seed)])
@@ -61,8 +73,9 @@ def of_set(
 
 def alike(first: np.ndarray, second: np.ndarray, *, seed: int = 0, repeats: int = PER_IMAGE) -> bool:
     """Whether two systems' figures [N] of the same images differ on average within noise: the 95 % interval of the
-    mean of their differences, image by image, contains 0. One image tells nothing, so they are alike."""
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    mean of their differences, image by image (those of `counted`), contains 0. One image tells nothing: alike."""
+    both = counted([first, second])
+    first, second = np.asarray(first, np.float64)[both], np.asarray(second, np.float64)[both]
     # Two infinite figures of one image are equal, their difference is not a number.
     different = first != second
     gain = np.subtract(first, second, out=np.zeros_like(first), where=different)

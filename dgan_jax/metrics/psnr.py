@@ -2,7 +2,7 @@
 
 Images are float [B, H, W, C] in [0, 1], peak 1; quantise first (`planes.eight_bit`), for without rounding the second
 decimal moves. The mean over a set is the mean of these values, never the dB of a pooled error. Identical images give
-infinity, and so does a mean that contains one: report the count beside it, or drop them, but say so.
+infinity: a report counts them and leaves them out of the means (`intervals.counted`).
 """
 
 import jax

@@ -38,8 +38,16 @@ def whole(function: Callable[..., jax.Array], **options: object) -> Score:
     return lambda restored, original, hole: score(restored, original)
 
 
+EXACT = "identical images (infinite) are counted, not averaged."
+
+
 def decibels(function: Score, protocol: str) -> Metric:
-    return Metric(function, "dB", True, f"PSNR {protocol}, peak 255, 8-bit images; identical images give infinity.")
+    return Metric(
+        function,
+        "dB",
+        True,
+        f"PSNR {protocol}, peak 255, 8-bit images; {EXACT}",
+    )
 
 
 def likeness(function: Score, protocol: str) -> Metric:
