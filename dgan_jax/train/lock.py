@@ -16,7 +16,6 @@ import threading
 import time
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 fcntl: ModuleType | None
 try:
@@ -42,6 +41,7 @@ class Holder:
     process: int
     started: str | None  # of the process, by its kernel; None where that is not told
     since: str
+    folder: str  # on its machine: a copy of a run is not held
     token: str  # of this one lock
     beat: int = 0
 
@@ -76,23 +76,24 @@ def alive(process: int) -> bool:
     return True
 
 
-def here() -> Holder:
+def here(folder: Path) -> Holder:
     """This process as a holder."""
     process = os.getpid()
     now = time.strftime("%Y-%m-%d %H:%M:%S")
-    return Holder(socket.gethostname(), machine(), process, started(process), now, secrets.token_hex(8))
+    place = os.path.realpath(folder)
+    return Holder(socket.gethostname(), machine(), process, started(process), now, place, secrets.token_hex(8))
 
 
 class Lock:
-    """The lock of a run's folder, which must exist: `with Lock(folder) as lock`.
+    """The lock of a run's folder, which is made where it is missing: `with Lock(folder) as lock`.
 
     Entering raises ValueError if another training holds it. A holder on another machine that is silent is waited for,
-    `SILENT` seconds at most. `lost` tells whether another one has taken over, as after a laptop has slept.
+    `SILENT` seconds at most. `check` tells when another one has taken over, as after this machine has slept.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder, self.path = Path(folder), Path(folder) / NAME
-        self.holder = here()
+        self.holder = here(self.folder)
         self.lost = False
         self.handle = -1
         self.end = threading.Event()
@@ -100,6 +101,7 @@ class Lock:
 
     def __enter__(self) -> "Lock":
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise ValueError(f"cannot write to {self.folder}: {error.strerror}; give another --out") from error
@@ -142,7 +144,7 @@ class Lock:
         if held is None:
             return
         if held.machine == self.holder.machine:
-            same = started(held.process) == held.started
+            same = started(held.process) == held.started and held.folder == self.holder.folder
             # Without a start the number alone says little, and the kernel has let us in.
             known = held.started is not None or not kernel
             self.refuse_if(held if alive(held.process) and same and known else None)
@@ -170,13 +172,15 @@ class Lock:
         raise ValueError(f"{self.folder} is being trained by {who}; wait for it, stop it, or give another --out")
 
     def read(self) -> Holder | None:
-        """Who holds the lock by the file; None if nobody, or it is being written."""
-        try:
-            # Opened anew: NFS then asks the server.
-            plain: Any = json.loads(self.path.read_bytes())
-            return Holder(**plain)
-        except (OSError, ValueError, TypeError):
-            return None
+        """Who holds the lock by the file, None if nobody."""
+        for _ in range(3):
+            try:
+                # Opened anew: NFS then asks the server.
+                data = self.path.read_bytes()
+                return Holder(**json.loads(data)) if data.strip() else None
+            except (OSError, ValueError, TypeError):
+                time.sleep(0.05)  # it may be being written
+        return None
 
     def write(self) -> None:
         """In place: another file under this name would be another lock."""
@@ -201,6 +205,11 @@ class Lock:
         """Another one that has written itself into the file since."""
         held = self.read()
         return None if held is None or held.token == self.holder.token else held
+
+    def check(self) -> None:
+        """A ValueError if another training has taken over since."""
+        if self.lost:
+            self.refuse_if(self.read() or "another process")
 
     def keep_alive(self) -> None:
         while not self.end.wait(BEAT):

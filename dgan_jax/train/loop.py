@@ -1,5 +1,6 @@
 """The training loop: any system, any number of devices and hosts, killed and resumed at any moment."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -22,9 +23,10 @@ from dgan_jax.train import parallel
 from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
+from dgan_jax.train.lock import Lock
 from dgan_jax.train.log import Log
 from dgan_jax.train.preview import Preview
-from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, open_batches, state_like
+from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, open_batches, refuse_other, state_like
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.stages import Calls, compile_stage, stage_at
 from dgan_jax.train.state import Guard, TrainState, enter_stages
@@ -59,8 +61,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     Writes config.json, data.json, machine.json, log.jsonl, samples/ and checkpoints/. Raises ValueError for what the
     user can mend, before anything is written or compiled, and `Stopped` after a signal.
     """
-    folder = Path(folder)
-    options = experiment.train
+    folder, options, main = Path(folder), experiment.train, jax.process_index() == 0
+    if main:
+        refuse_other(folder, experiment)
     mapping = parallel.over(options.devices)
     mapping.check(experiment.data.batch, options.accumulate)
     system = built(experiment, mapping.axis_name)
@@ -78,29 +81,35 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     earlier = functools.cache(lambda: beginning_with(options.begin_with))
     if options.begin_with and not (folder / "config.json").exists():
         check_beginning(experiment, system, earlier(), options.begin_with)
-    main = jax.process_index() == 0
-    if main:
-        claim(folder, experiment)
-        about = {"images": len(batches.source), "left_out": batches.skipped}
-        write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
-        write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())
-
-    checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
 
     def first() -> TrainState:
         return jax.device_get(fresh_state(experiment, system, earlier()))
 
-    loop = Loop(
-        experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
-        open_log=(lambda step: Log(folder, step, tensorboard=options.tensorboard)) if main else None,
-        preview=Preview(experiment, system, folder / "samples") if main and options.sample_every else None,
-        observe=observe,
-    )  # fmt: skip
-    try:
-        with stop_signals() as stopped:
-            state = loop.run(stopped)
-    finally:
-        loop.close()
+    # All hosts share the folder; the first one holds it for all of them.
+    with Lock(folder) if main else contextlib.nullcontext() as lock:
+        if main:
+            claim(folder, experiment)
+            about = {"images": len(batches.source), "left_out": batches.skipped}
+            write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
+            write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())
+        checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
+
+        def watched(progress: Progress) -> None:
+            if lock is not None:
+                lock.check()
+            observe(progress)
+
+        loop = Loop(
+            experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
+            open_log=(lambda step: Log(folder, step, tensorboard=options.tensorboard)) if main else None,
+            preview=Preview(experiment, system, folder / "samples") if main and options.sample_every else None,
+            observe=watched,
+        )  # fmt: skip
+        try:
+            with stop_signals() as stopped:
+                state = loop.run(stopped)
+        finally:
+            loop.close()
     if not checkpoints.sealed(int(state.step)):
         raise ValueError(
             f"the last checkpoint could not be written to {folder}; make room and run the same command again"

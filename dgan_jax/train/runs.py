@@ -16,7 +16,7 @@ from dgan_jax.core.parts import Spec, System, Task, Variables
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train import weights
+from dgan_jax.train import lock, weights
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import fill, from_dict, to_dict
 from dgan_jax.train.stages import stage_at
@@ -108,8 +108,8 @@ def read_config(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path} cannot be read ({reason}); it was written by dgan train and should not be edited")
 
 
-def claim(folder: Path, experiment: Experiment) -> None:
-    """Make the run's folder and its config; refuse one that holds another experiment."""
+def refuse_other(folder: Path, experiment: Experiment) -> None:
+    """A ValueError if the folder holds another experiment, or something that is no run."""
     path, ours = folder / "config.json", to_dict(experiment)
     if path.exists():
         theirs = read_config(path)
@@ -127,11 +127,16 @@ def claim(folder: Path, experiment: Experiment) -> None:
                 f"{folder} holds a run with another config: {', '.join(different[:4])}; "
                 "give the same options, or another --out"
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(entry.name != lock.NAME for entry in folder.iterdir()):
         raise ValueError(f"{folder} is not empty and holds no run; give another --out")
+
+
+def claim(folder: Path, experiment: Experiment) -> None:
+    """Make the run's folder and its config; refuse one that holds another experiment."""
+    refuse_other(folder, experiment)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(to_dict(experiment), indent=2).encode())
+        write_atomically(folder / "config.json", json.dumps(to_dict(experiment), indent=2).encode())
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
 

@@ -11,6 +11,7 @@ import two_stage
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.train import loop
+from dgan_jax.train.lock import Lock
 from dgan_jax.train.log import read
 
 
@@ -137,3 +138,15 @@ def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(expe
 def test_a_log_cut_short_by_a_kill_is_read_up_to_the_cut(tmp_path):
     (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste')
     assert read(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
+
+
+def test_a_folder_in_training_is_refused_before_anything_is_touched(experiment, tmp_path):
+    loop.train(changed(experiment, steps=2, checkpoint_every=2), tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with Lock(tmp_path / "run"):
+        with pytest.raises(ValueError, match="is being trained by this process"):
+            loop.train(changed(experiment, steps=2), tmp_path / "run")
+        with pytest.raises(ValueError, match="is being trained by this process"):
+            loop.train(changed(experiment, steps=2), tmp_path / "run")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    loop.train(changed(experiment, steps=2), tmp_path / "run")
