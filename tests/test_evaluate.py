@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -241,17 +242,18 @@ def no_constant(name):
 
 
 def test_one_flat_picture_does_not_make_every_figure_infinite(photos, tmp_path, capsys):
+    photos = shutil.copytree(photos, tmp_path / "photos")
     Image.new("RGB", (40, 40)).save(photos / "zz.png")
     command = ["evaluate", "telea", "nearest", "--size", "32", "--hole", "box", "--set", "fill=none"]
     command += ["--metrics", "psnr_hole", "psnr_rgb"]
-    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "mixed")]) == 0
+    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "out_mixed")]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "psnr_hole is averaged over 3 of 4 images; restored exactly: 1 by each." in said
     (photos / "zz.png").unlink()
-    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "photos")]) == 0
+    assert main([*command, "--data", str(photos), "-o", str(tmp_path / "out_photos")]) == 0
     capsys.readouterr()
     mixed, alone = (
-        json.loads((tmp_path / name / "metrics.json").read_text(), parse_constant=no_constant)["systems"]
+        json.loads((tmp_path / f"out_{name}" / "metrics.json").read_text(), parse_constant=no_constant)["systems"]
         for name in ("mixed", "photos")
     )
     for system in ("telea", "nearest"):

@@ -104,18 +104,55 @@ def test_the_same_batches_come_from_memory_and_on_demand():
     assert expected.skipped == 1
     with pytest.warns(UserWarning, match="photo 4"):
         sized = Batches(lazily(source, sizes=True), 15, 12)
+    late = Batches(lazily(source, sizes=False), 15, 12)
     for step in range(2):
         same(expected[step], sized[step])
-        same(expected[step], Batches(lazily(source, sizes=False), 15, 12)[step])
+    with pytest.warns(UserWarning, match="the next image takes its place: photo 4"):
+        shapes = {late[step]["image"].shape for step in range(2)}
+    assert shapes == {(15, 12, 12, 3)}
+
+
+def test_every_image_that_is_large_enough_is_seen_equally_often():
+    """However many stand before it that are not."""
+    source = photographs(30, 12, 24)
+    source.images[:20] = [image[:6] for image in source.images[:20]]
+    source = Memory(source.images, [source.name(i) for i in range(30)])
+    with pytest.warns(UserWarning, match=r"20 of 30 images are smaller than the crop and left out.*--data.resize 12"):
+        batches = Batches(source, 5, 12)
+    assert (batches.images, batches.skipped, batches.epoch) == (10, 20, 2)
+    for epoch in range(3):
+        seen = np.concatenate([batches.index(2 * epoch), batches.index(2 * epoch + 1)])
+        assert sorted(seen) == list(range(20, 30))
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_images_of_another_size_are_left_out_of_what_is_not_cut(sizes):
+    source = Memory([np.full((12 + (i == 3), 12, 3), i, np.uint8) for i in range(6)], "abcdef")
+    source = source if sizes else lazily(source, sizes=False)
+    with pytest.warns(UserWarning, match="d is 13x12"):
+        shown = Batches(source, 6, 12, crop="none")[0]["image"]
+    assert shown.shape == (6, 12, 12, 3)
+    assert 3 not in shown
+
+
+def test_an_evaluation_leaves_out_what_turns_out_too_small():
+    source = Memory([np.full((12 - (i == 3), 12, 3), i, np.uint8) for i in range(6)], "abcdef")
+    with pytest.warns(UserWarning, match="left out 1 of 2 images: d is 11x12"):
+        pairs = list(evaluation(lazily(source, sizes=False), 12, batch=2))
+    assert np.concatenate([index for index, _ in pairs]).tolist() == [0, 1, 2, 4, 5]
+    assert np.concatenate([batch["image"][:, 0, 0, 0] for _, batch in pairs]).tolist() == [0, 1, 2, 4, 5]
 
 
 def test_images_that_are_too_small_are_explained():
-    with pytest.raises(ValueError, match=r"photo \d is \d+x\d+ .* wanted 20x20, and so are .* resize=20"):
-        Batches(photographs(9), 4, 20)
-    with pytest.raises(ValueError, match=r"photo .* wanted 64x64, and those after it too; try a smaller data.size"):
+    with pytest.raises(ValueError, match=r"photo \d is \d+x\d+ .* wanted 20x20, and all 9 images .*--data.resize 20"):
+        Batches(photographs(9, 12, 19), 4, 20)
+    with (
+        pytest.warns(UserWarning, match="takes its place"),
+        pytest.raises(ValueError, match=r"photo .* wanted 64x64, and those after it too; .*--data.size"),
+    ):
         Batches(lazily(photographs(9), sizes=False), 4, 64)[0]
-    with pytest.raises(ValueError, match="crop='none' wants one size"):
-        Batches(photographs(9), 4, 16, crop="none")
+    with pytest.raises(ValueError, match=r"all 9 images are of another size; try --data.crop"):
+        Batches(photographs(9, 17, 30), 4, 16, crop="none")
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,6 @@ from dgan_jax.core.parts import Array
 from dgan_jax.data.store import Source
 
 CROPS = ("random", "centre", "none")
-TOO_SMALL = 0.1
-"""Up to this share of images may be smaller than the crop; they are left out."""
-
 # What a stream of random words is for; part of its seed.
 _ORDER, _AUGMENT = 0, 1
 
@@ -41,14 +38,14 @@ def to_bytes(image: Array) -> jax.Array:
 class Batches:
     """batches[step] -> {"image": uint8 [local batch, H, W, C]} and, where there are labels, "label" int32.
 
-    Position p = step * batch + i of the endless stream is image permutation(seed, epoch)[p % n] of epoch p // n; an
-    image that is too small for the crop gives its place to the next that is not, whether that is known beforehand or
-    not. Crops and flips are drawn from (seed, step) for the whole batch; `process` = (index, count) takes its
-    contiguous part of it, so that the parts of all processes together are the batch of one.
+    Position p = step * batch + i of the endless stream is image permutation(seed, epoch)[p % n] of epoch p // n, where
+    the n images are those that are large enough for the crop; one that turns out too small when it is decoded gives its
+    place to the next that is not. Crops and flips are drawn from (seed, step) for the whole batch; `process` = (index,
+    count) takes its contiguous part of it, so that the parts of all processes together are the batch of one.
 
     size: height = width, or (height, width). crop: "random", "centre", or "none" where all images have that size
-    already. `epoch` is the number of steps in which every image is seen about once, `skipped` counts images that cannot
-    be used.
+    already. `images` is n, `epoch` the number of steps in which every image is seen about once, `skipped` counts images
+    that cannot be used.
     """
 
     def __init__(
@@ -68,20 +65,21 @@ class Batches:
             raise ValueError(f"seed must not be negative, got {seed}")
         self.source, self.batch, self.seed, self.flip, self.crop = source, batch, seed, flip, crop
         self.size = _pair(size)
-        good = usable(source, self.size, crop)
-        self._small = len(source) - len(good)
-        # [n]: the image itself or the next usable one.
-        self._stand_in = good[np.searchsorted(good, np.arange(len(source))) % len(good)]
+        self._good = usable(source, self.size, crop)
         self._local = slice(number * batch // count, (number + 1) * batch // count)
         self._order = functools.lru_cache(maxsize=2)(self._permutation)
 
     @property
     def epoch(self) -> int:
-        return max(1, len(self.source) // self.batch)
+        return max(1, self.images // self.batch)
+
+    @property
+    def images(self) -> int:
+        return len(self._good)
 
     @property
     def skipped(self) -> int:
-        return self.source.skipped + self._small
+        return self.source.skipped + len(self.source) - self.images
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         if step < 0:
@@ -97,13 +95,12 @@ class Batches:
 
     def index(self, step: int) -> np.ndarray:
         """[batch] numbers of the images in the whole batch of `step`."""
-        count = len(self.source)
-        epochs, places = np.divmod(step * self.batch + np.arange(self.batch), count)
+        epochs, places = np.divmod(step * self.batch + np.arange(self.batch), self.images)
         return np.concatenate([self._order(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
     def _permutation(self, epoch: int) -> np.ndarray:
         # Sorting raw words, because numpy may change its own `permutation`, but not the words of a bit generator.
-        return self._stand_in[np.argsort(_words(len(self.source), self.seed, _ORDER, epoch), kind="stable")]
+        return self._good[np.argsort(_words(self.images, self.seed, _ORDER, epoch), kind="stable")]
 
 
 def evaluation(
@@ -112,8 +109,8 @@ def evaluation(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:  # fmt: skip
     """(numbers of the images, batch): every image once, in order, at most `limit` of them; the last batch is shorter.
 
-    Images known to be too small are left out. With crop="none" images keep their sizes and come one at a time; `size`
-    is then ignored and may be None.
+    Images that are too small are left out with a warning, beforehand or as they are decoded. With crop="none" images
+    keep their sizes and come one at a time; `size` is then ignored and may be None.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image or None, got {limit}")
@@ -136,7 +133,16 @@ def _in_order(source, numbers, batch, shape, crop):
             images, labels = source.gather(index)
             image = np.stack(images)
         else:
-            images, labels = gather(source, index, shape, crop, replace=False)
+            images, labels = source.gather(index)
+            fitting = [fits(image.shape[:2], shape, crop) for image in images]
+            if not all(fitting):
+                i = fitting.index(False)
+                what = _misfit(source, index[i], images[i].shape[:2], shape)
+                warnings.warn(f"left out {fitting.count(False)} of {len(index)} images: {what}", stacklevel=2)
+                index, images = index[fitting], [image for image, fit in zip(images, fitting, strict=True) if fit]
+                labels = labels if labels is None else labels[fitting]
+            if not images:
+                continue
             image = cut(images, shape)
         yield index, {"image": image} if labels is None else {"image": image, "label": labels}
 
@@ -210,47 +216,48 @@ def _fill(batches, start_step, put, ready, stop) -> None:
 
 
 def usable(source: Source, size: tuple[int, int], crop: str) -> np.ndarray:
-    """The numbers of the images that a crop of this size can be taken from.
+    """The numbers of the images that a crop of this size can be taken from; with crop "none", of those that have it.
 
-    A few that are too small are left out with a warning; more than one in ten is a ValueError. Without known sizes all
-    are kept, and `gather` looks when they are decoded.
+    The others are left out with a warning; a ValueError if none is left. Without known sizes all are kept, and `gather`
+    looks when they are decoded.
     """
     if crop not in CROPS:
         raise names.unknown("crop", crop, CROPS)
     if source.sizes is None:
         return np.arange(len(source))
-    good = np.all(source.sizes >= size, axis=1)
-    if crop == "none" and not np.all(source.sizes == size):
-        i = int(np.argmin(np.all(source.sizes == size, axis=1)))
-        raise ValueError(
-            _misfit(source, i, source.sizes[i], size) + "; crop='none' wants one size: try 'centre' or 'random'"
-        )
-    small = np.flatnonzero(~good)
-    if len(small):
-        i = int(small[np.argmin(source.sizes[small].min(axis=1))])
+    good = fits(source.sizes, size, crop)
+    bad = np.flatnonzero(~good)
+    if len(bad):
+        i = int(bad[np.argmin(source.sizes[bad].min(axis=1))])
         what = _misfit(source, i, source.sizes[i], size)
-        if len(small) > TOO_SMALL * len(source):
-            raise ValueError(f"{what}, and so are {len(small)} of {len(source)}; {_advice(size)}")
+        kind = "are of another size" if crop == "none" else "are smaller than the crop"
+        if len(bad) == len(source):
+            raise ValueError(f"{what}, and all {len(source)} images {kind}; {_advice(size, crop)}")
         warnings.warn(
-            f"{len(small)} of {len(source)} images are smaller than the crop and left out: {what}", stacklevel=3
+            f"{len(bad)} of {len(source)} images {kind} and left out: {what}; {_advice(size, crop)}", stacklevel=3
         )
     return np.flatnonzero(good)
 
 
-def gather(source: Source, index: np.ndarray, size: tuple[int, int], crop: str, *, replace: bool = True):
+def fits(found: Any, size: tuple[int, int], crop: str) -> Any:
+    """Whether an image of these heights and widths [..., 2] can be cut to `size`."""
+    return np.all(np.equal(found, size) if crop == "none" else np.greater_equal(found, size), axis=-1)
+
+
+def gather(source: Source, index: np.ndarray, size: tuple[int, int], crop: str):
     """`source.gather`; an image that only now turns out too small is replaced by the next that is not."""
     images, labels = source.gather(index)
     if source.in_memory:  # sizes are known, and nothing else takes an image's place
         return images, labels
     images = list(images)
     for i, image in enumerate(images):
-        if crop == "none" and image.shape[:2] != size:
-            raise ValueError(_misfit(source, index[i], image.shape[:2], size) + "; try crop 'centre' or 'random'")
         number, tries = int(index[i]), 0
-        while min(images[i].shape[0] - size[0], images[i].shape[1] - size[1]) < 0:
-            if not replace or tries == min(100, len(source)):
-                what = _misfit(source, index[i], image.shape[:2], size)
-                raise ValueError(f"{what}{', and those after it too' if replace else ''}; {_advice(size)}")
+        while not fits(images[i].shape[:2], size, crop):
+            what = _misfit(source, index[i], image.shape[:2], size)
+            if not tries:
+                warnings.warn(f"left out, the next image takes its place: {what}", stacklevel=3)
+            if tries == min(100, len(source)):
+                raise ValueError(f"{what}, and those after it too; {_advice(size, crop)}")
             number, tries = (number + 1) % len(source), tries + 1
             (images[i],), label = source.gather(np.array([number]))
             if labels is not None and label is not None:
@@ -295,5 +302,7 @@ def _misfit(source: Source, number: int, found, size: tuple[int, int]) -> str:
     return f"{source.name(int(number))} is {found[0]}x{found[1]} (height x width), wanted {size[0]}x{size[1]}"
 
 
-def _advice(size: tuple[int, int]) -> str:
-    return f"try a smaller data.size, or enlarge with resize={max(size)} (shorter side)"
+def _advice(size: tuple[int, int], crop: str) -> str:
+    if crop == "none":
+        return "try --data.crop random or centre, which cut larger ones"
+    return f"try a smaller size (--data.size), or enlarge them first (dgan train: --data.resize {max(size)})"

@@ -89,7 +89,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     with Lock(folder) if main else contextlib.nullcontext() as lock:
         if main:
             claim(folder, experiment)
-            about = {"images": len(batches.source), "left_out": batches.skipped}
+            about = {"images": batches.images, "left_out": batches.skipped}
             write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
             write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())
         checkpoints = Checkpoints(folder / "checkpoints", keep=options.keep)
@@ -102,7 +102,7 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
         loop = Loop(
             experiment, system, mapping, batches, checkpoints, first, lambda step: state_like(experiment, system, step),
             open_log=(lambda step: Log(folder, step, tensorboard=options.tensorboard)) if main else None,
-            preview=Preview(experiment, system, folder / "samples") if main and options.sample_every else None,
+            preview=preview_of(experiment, system, folder) if main and options.sample_every else None,
             observe=watched,
         )  # fmt: skip
         try:
@@ -115,6 +115,15 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
             f"the last checkpoint could not be written to {folder}; make room and run the same command again"
         )
     return state
+
+
+def preview_of(experiment: Experiment, system: System, folder: Path) -> Preview | None:
+    """Where there are no held-out images to show, a warning and none."""
+    try:
+        return Preview(experiment, system, folder / "samples")
+    except ValueError as error:
+        warnings.warn(f"no pictures are shown while training: {error}", stacklevel=3)
+        return None
 
 
 class Loop:
