@@ -167,7 +167,7 @@ def test_a_system_is_trained_for_its_seconds_and_compared(compared, tmp_path):
     assert told["network_calls"] == 1
     assert 1 <= told["training"]["steps"] < 10_000
     assert told["training"]["images"] == 2 * told["training"]["steps"]
-    assert 0.02 < told["training"]["seconds"] < 2, "the budget, but for what else the machine does"
+    assert 0.02 < told["training"]["seconds"] < 20, "the budget, but for what else the machine does"
     assert told["training"]["hardware"]["cores"] >= 1
     assert outcome.report.results["ours"].cost.flops > 1e5
     counted = sum(one.size for one in _weights(out / "runs" / "ours"))
