@@ -44,7 +44,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def number(value: float) -> str:
-    """Four digits, or two behind the point."""
+    """Four digits, or two behind the point; a dash where there is none."""
+    if math.isnan(value):
+        return "–"
     return f"{value:.4g}" if abs(value) < 2 else f"{value:.2f}"
 
 
@@ -70,8 +72,9 @@ def standing(metric: AnyMetric, name: str, results: Mapping[str, Result]) -> dic
     for system, result in results.items():
         if values[system] == values[first]:
             marks[system] = BEST
-        elif name in result.figures and intervals.alike(result.figures[name], results[first].figures[name]):
-            marks[system] = NEAR
+        elif system in known and name in result.figures:
+            near = intervals.alike(result.figures[name], results[first].figures[name])
+            marks[system] = NEAR if near else ""
     return marks
 
 
@@ -115,11 +118,12 @@ class Report:
             kept = self.kept(metric)
             if kept is None or kept.all():
                 continue
-            exact = {name: int(np.isinf(result.figures[metric]).sum()) for name, result in self.results.items()}
+            having = {name: result for name, result in self.results.items() if metric in result.figures}
+            exact = {name: int(np.isinf(result.figures[metric]).sum()) for name, result in having.items()}
             counts = ", ".join(f"{count} by {name}" for name, count in exact.items() if count)
             if len(set(exact.values())) == 1 and len(exact) > 1 and counts:
                 counts = f"{next(iter(exact.values()))} by each"
-            without = int(np.any([np.isnan(result.figures[metric]) for result in self.results.values()], axis=0).sum())
+            without = int(np.any([np.isnan(result.figures[metric]) for result in having.values()], axis=0).sum())
             why = [f"restored exactly: {counts}"] if counts else []
             why += [f"without a figure, as nothing is missing in them: {without}"] if without else []
             said.append(f"{metric} is averaged over {int(kept.sum())} of {len(kept)} images; {'; '.join(why)}.")
@@ -172,7 +176,7 @@ class Report:
         writer.writerow(["system", "image", "name", *single])
         for system, result in self.results.items():
             for i, index in enumerate(result.index):
-                figures = (f"{result.figures[name][i]:.6g}" for name in single)
+                figures = (f"{result.figures[name][i]:.6g}" if name in result.figures else "" for name in single)
                 writer.writerow([system, int(index), self.image_name(int(index)), *figures])
         return lines.getvalue()
 

@@ -1,6 +1,7 @@
 """Evaluation: intervals, whole images, contact sheets, and what the files say."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -11,11 +12,11 @@ from PIL import Image
 
 from dgan_jax import api
 from dgan_jax.cli.main import main
-from dgan_jax.compare.entrants import parameters, training_of
-from dgan_jax.compare.reported import on_common_images
+from dgan_jax.compare.entrants import Entrant, parameters, training_of
+from dgan_jax.compare.reported import on_common_images, reported
 from dgan_jax.compare.trial import Trial, check_metrics, with_options
 from dgan_jax.core.experiment import Data, Experiment
-from dgan_jax.core.parts import System
+from dgan_jax.core.parts import OwnFigure, System
 from dgan_jax.evaluate import Inputs, Result, evaluate
 from dgan_jax.evaluate.running import Cost, Runner
 from dgan_jax.metrics import intervals, psnr
@@ -204,6 +205,27 @@ def test_diversity_is_the_difference_of_samples_and_nothing_for_a_system_that_dr
     still = evaluate(System(restore), {}, inputs, metrics=chosen)
     assert still.summary["diversity"].value == 0
     assert still.summary["psnr_rgb"] == found.summary["psnr_rgb"]
+
+
+def test_a_figure_of_a_system_s_own_is_a_column_that_others_leave_empty(tmp_path):
+    brightness = lambda variables, images, y, keys: images.mean(axis=(1, 2, 3)) + variables["shift"]
+    own = OwnFigure(brightness, "", False, "mean of the original")
+    able = dataclasses.replace(ECHO, figures={"brightness": own})
+    trial = Trial(task=Denoise(sigma=(25.0, 25.0)), data=Data(size=16), metrics=("psnr_rgb",), crop="tiles")
+    metrics = check_metrics(trial, None)
+    inputs = Inputs(trial.task, equal_images()(4))
+    entrants = [Entrant("without", "made up", ECHO, {}, {}), Entrant("able", "made up", able, {"shift": 2.0}, {})]
+    results = {one.name: evaluate(one.system, one.variables, inputs, metrics=metrics) for one in entrants}
+    images = next(iter(inputs)).image / 127.5 - 1
+    np.testing.assert_allclose(results["able"].figures["brightness"], images.mean((1, 2, 3)) + 2, atol=1e-5)
+    report = reported(trial, entrants, results, metrics, inputs, keep=1)
+    assert list(report.metrics) == ["psnr_rgb", "brightness"]
+    without, with_it = report.table()
+    assert without[2].strip() == "–"
+    assert float(with_it[2].split()[0]) == pytest.approx(2, abs=0.1)
+    report.write(tmp_path)
+    told = json.loads((tmp_path / "metrics.json").read_text())["systems"]
+    assert told["able"]["brightness"]["mean"] == pytest.approx(images.mean() + 2, abs=1e-4)
 
 
 def test_features_of_the_originals_are_computed_for_the_first_system_only():

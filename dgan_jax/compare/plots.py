@@ -60,7 +60,8 @@ def against_cost(outcome: Outcome, metric: str) -> bytes:
 
 def per_image(outcome: Outcome, metric: str) -> bytes:
     """A box and a point for each image, system by system."""
-    values = {name: result.figures[metric] for name, result in outcome.report.results.items()}
+    held = outcome.report.results.items()
+    values = {name: result.figures[metric] for name, result in held if metric in result.figures}
     figure = Figure(figsize=(6.4, 0.9 + 0.42 * len(values)), layout="constrained")
     axes = figure.add_subplot()
     finite = [row[np.isfinite(row)] for row in values.values()]

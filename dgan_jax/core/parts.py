@@ -251,9 +251,18 @@ class Generator:
 
 Prior = Denoiser | Generator
 
-Figure = Callable[[dict[str, Any], jax.Array, Measurement, jax.Array], jax.Array]
-"""(variables, original images [B, H, W, C] in [-1, 1], y, keys [B]) -> [B]: what only a system itself can tell of an
-image, as its bits per dimension."""
+
+class OwnFigure(NamedTuple):
+    """What only a system itself can tell of an image, as its bits per dimension.
+
+    `function(variables, original images [B, H, W, C] in [-1, 1], y, keys [B]) -> [B]`, pure; `protocol` is the sentence
+    that goes under a table.
+    """
+
+    function: Callable[[dict[str, Any], jax.Array, Measurement, jax.Array], jax.Array]
+    unit: str
+    higher_is_better: bool
+    protocol: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,5 +291,5 @@ class System:
     variables. A step gets them as `Context.frozen`; checkpoints leave them out."""
     remembered: tuple[str, ...] = ()
     """Entries of an objective's memory that `restore` reads: they outlive their stage."""
-    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, OwnFigure] = dataclasses.field(default_factory=dict)
     """Figures of its own, by name; others have none of that name."""

@@ -13,7 +13,7 @@ from dgan_jax import tasks
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import System, Task
 from dgan_jax.data.pictures import damaged
-from dgan_jax.data.pipeline import to_bytes
+from dgan_jax.data.pipeline import to_bytes, to_unit
 from dgan_jax.evaluate.inputs import Inputs, Measured, damage, measure_batch
 from dgan_jax.evaluate.running import Cost, Runner
 from dgan_jax.metrics import intervals
@@ -134,6 +134,23 @@ class Scores:
         return found
 
 
+class OwnFigures:
+    """What a system itself tells of the original images, batch by batch."""
+
+    def __init__(self, system: System, variables: dict[str, Any]) -> None:
+        self.names, self.variables = tuple(system.figures), variables
+        self.tell = jax.jit(lambda *given: [figure.function(*given) for figure in system.figures.values()])
+        self.rows: list[list[np.ndarray]] = []
+
+    def add(self, part: Measured, keys: jax.Array) -> None:
+        if self.names:
+            self.rows.append(jax.device_get(self.tell(self.variables, to_unit(jnp.asarray(part.image)), part.y, keys)))
+
+    def figures(self) -> dict[str, np.ndarray]:
+        """[N] each, by name."""
+        return dict(zip(self.names, map(np.concatenate, zip(*self.rows, strict=True)), strict=True))
+
+
 def evaluate(
     system: System,
     variables: dict[str, Any],
@@ -151,14 +168,15 @@ def evaluate(
     """Restore and measure every image of the inputs.
 
     Image i is damaged with a key made of (seed, i) and restored with one of (seed, sample, i): every system sees the
-    same damage, whatever the batch size. Metrics of several samples see the next ones, too; where a system
-    draws nothing, its one answer stands for all. Figures are of the 8-bit result, with known pixels put back;
-    `metrics_for` the task unless `metrics` are given. `keep`: of so many images the restored version is kept.
-    `contact`: find the best, the median and the worst image by the first metric of single images, too. `share` and
-    `tile`: see `Runner`. `originals`: see `Scores`. `each` is told the number of images done.
+    same damage, whatever the batch size. Metrics of several samples see the next ones, too; where a system draws
+    nothing, its one answer stands for all. Figures are of the 8-bit result, with known pixels put back; `metrics_for`
+    the task unless `metrics` are given, and after them the system's own (`System.figures`). `keep`: of so many images
+    the restored version is kept. `contact`: find the best, the median and the worst image by the first metric of single
+    images, too. `share` and `tile`: see `Runner`. `originals`: see `Scores`. `each` is told the number of images done.
     """
     task: Any = inputs.task
     scores = Scores(named(metrics_for(task)) if metrics is None else metrics, [] if originals is None else originals)
+    own = OwnFigures(system, variables)
     runner = Runner(system, variables, share=share, tile=tile)
     keys = lambda part, n: indexed_keys(jax.random.fold_in(jax.random.key(inputs.seed), 1 + n), part.numbers)
     project = projection(task)
@@ -178,6 +196,7 @@ def evaluate(
         samples = [result, *(restored(part, sample + n) if system.draws else result for n in others)]
         hole = part.y.get("hole")
         scores.add([drawn / 255.0 for drawn in samples], jnp.asarray(part.image) / 255.0, hole)
+        own.add(part, keys(part, sample))
         indices.append(part.numbers)
         if hole is not None:
             coverage.append(np.asarray(hole).mean(axis=(1, 2, 3)))
@@ -186,11 +205,11 @@ def evaluate(
         each(done)
     if first is None:
         raise ValueError("no images to evaluate: the data source is empty")
-    index, figures = np.concatenate(indices), scores.figures()
+    index, told = np.concatenate(indices), own.figures()
     return Result(
         index=index,
-        figures=figures,
-        summary=scores.summary(),
+        figures={**scores.figures(), **told},
+        summary={**scores.summary(), **{name: intervals.mean(values) for name, values in told.items()}},
         cost=runner.cost(first.y, keys(first, sample)),
         images=images,
         coverage=np.concatenate(coverage) if coverage else None,
