@@ -20,6 +20,7 @@ from dgan_jax.core.parts import Spec, System, Task
 from dgan_jax.core.targets import Target, beginnings
 from dgan_jax.train import log, weights
 from dgan_jax.train.configs import fill, to_dict
+from dgan_jax.train.going_on import images_seen
 from dgan_jax.train.runs import MACHINE, experiment_of, load
 
 
@@ -149,7 +150,11 @@ def training_of(place: str | Path) -> dict[str, Any]:
     rows = [row for row in log.read(folder / "log.jsonl") if "steps_per_second" in row]
     steps = [0, *(row["step"] for row in rows)]
     seconds = sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps, steps[1:], rows, strict=False))
-    own = {"steps": steps[-1], "seconds": seconds, "images": steps[-1] * experiment.data.batch} if rows else {}
+    own = (
+        {"steps": steps[-1], "seconds": seconds, "images": images_seen(folder, experiment.data.batch, steps[-1])}
+        if rows
+        else {}
+    )
     before: dict[str, Any] = dict.fromkeys(own, 0)
     for place in dict.fromkeys(one.place for one in beginnings(experiment.train.begin_with)):
         try:

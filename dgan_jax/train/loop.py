@@ -19,14 +19,14 @@ from dgan_jax.core.files import write_atomically
 from dgan_jax.core.machine import hardware
 from dgan_jax.core.parts import System
 from dgan_jax.data.pipeline import Batches, prefetch
-from dgan_jax.train import parallel
+from dgan_jax.train import going_on, parallel
 from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
 from dgan_jax.train.lock import Lock
 from dgan_jax.train.log import Log
 from dgan_jax.train.preview import Preview
-from dgan_jax.train.runs import MACHINE, built, claim, fresh_state, open_batches, refuse_other, state_like
+from dgan_jax.train.runs import MACHINE, built, fresh_state, open_batches, state_like, write_config
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.stages import Calls, compile_stage, stage_at
 from dgan_jax.train.state import Guard, TrainState, enter_stages
@@ -58,12 +58,13 @@ Observe = Callable[[Progress], None]
 def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:
     """Train in `folder`, from its newest checkpoint if there is one. Returns the final state on the host.
 
-    Writes config.json, data.json, machine.json, log.jsonl, samples/ and checkpoints/. Raises ValueError for what the
-    user can mend, before anything is written or compiled, and `Stopped` after a signal.
+    A run goes on by other options where `going_on` allows it. Writes config.json, data.json, machine.json, log.jsonl,
+    samples/ and checkpoints/. Raises ValueError for what the user can mend, before anything is written or compiled, and
+    `Stopped` after a signal.
     """
     folder, options, main = Path(folder), experiment.train, jax.process_index() == 0
     if main:
-        refuse_other(folder, experiment)
+        going_on.refuse_other(folder, experiment)
     mapping = parallel.over(options.devices)
     mapping.check(experiment.data.batch, options.accumulate)
     system = built(experiment, mapping.axis_name)
@@ -88,7 +89,9 @@ def train(experiment: Experiment, folder: str | Path, *, observe: Observe = lamb
     # All hosts share the folder; the first one holds it for all of them.
     with Lock(folder) if main else contextlib.nullcontext() as lock:
         if main:
-            claim(folder, experiment)
+            if different := going_on.changed(folder, experiment, system):
+                going_on.record(folder, different, options.keep)
+            write_config(folder, experiment)
             about = {"images": batches.images, "left_out": batches.skipped}
             write_atomically(folder / "data.json", json.dumps(about, indent=2).encode())
             write_atomically(folder / MACHINE, json.dumps(hardware(), indent=2).encode())

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -108,32 +108,52 @@ def read_config(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path} cannot be read ({reason}); it was written by dgan train and should not be edited")
 
 
-def refuse_other(folder: Path, experiment: Experiment) -> None:
-    """A ValueError if the folder holds another experiment, or something that is no run."""
+class Difference(NamedTuple):
+    """A field of a config that has another value in the run that is there."""
+
+    part: str
+    name: str
+    there: Any
+    here: Any
+
+    def __str__(self) -> str:
+        return f"{self.part}.{self.name} (there {self.there!r}, here {self.here!r})"
+
+
+def differences(folder: Path, experiment: Experiment) -> list[Difference]:
+    """In what the run in `folder` differs from an experiment, but for fields that never enter its arithmetic.
+
+    Nothing where no run is yet; a ValueError where something else is.
+    """
     path, ours = folder / "config.json", to_dict(experiment)
-    if path.exists():
-        theirs = read_config(path)
-        ours.pop("solver", None)  # no weight depends on how a run restores
-        # A field that is younger than the run has its default there.
-        there = lambda part, name: theirs[part].get(name, default_of(getattr(experiment, part), name))
-        different = [
-            f"{part}.{name} (there {there(part, name)!r}, here {value!r})"
-            for part, values in json.loads(json.dumps(ours)).items()
-            for name, value in values.items()
-            if there(part, name) != value and not (part == "train" and name in UNESSENTIAL)
-        ]
-        if different:
-            raise ValueError(
-                f"{folder} holds a run with another config: {', '.join(different[:4])}; "
-                "give the same options, or another --out"
-            )
-    elif folder.exists() and any(entry.name != lock.NAME for entry in folder.iterdir()):
-        raise ValueError(f"{folder} is not empty and holds no run; give another --out")
+    if not path.exists():
+        if folder.exists() and any(entry.name != lock.NAME for entry in folder.iterdir()):
+            raise ValueError(f"{folder} is not empty and holds no run; give another --out")
+        return []
+    theirs = read_config(path)
+    ours.pop("solver", None)  # no weight depends on how a run restores
+    # A field that is younger than the run has its default there.
+    there = lambda part, name: theirs[part].get(name, default_of(getattr(experiment, part), name))
+    return [
+        Difference(part, name, there(part, name), value)
+        for part, values in json.loads(json.dumps(ours)).items()
+        for name, value in values.items()
+        if there(part, name) != value and not (part == "train" and name in UNESSENTIAL)
+    ]
 
 
 def claim(folder: Path, experiment: Experiment) -> None:
     """Make the run's folder and its config; refuse one that holds another experiment."""
-    refuse_other(folder, experiment)
+    if different := differences(folder, experiment):
+        raise ValueError(
+            f"{folder} holds a run with another config: {', '.join(map(str, different[:4]))}; "
+            "give the same options, or another --out"
+        )
+    write_config(folder, experiment)
+
+
+def write_config(folder: Path, experiment: Experiment) -> None:
+    """In the folder of a run, which is made where it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "config.json", json.dumps(to_dict(experiment), indent=2).encode())

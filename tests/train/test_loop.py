@@ -10,7 +10,7 @@ import two_stage
 
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
-from dgan_jax.train import loop
+from dgan_jax.train import going_on, loop, runs
 from dgan_jax.train.lock import Lock
 from dgan_jax.train.log import read
 
@@ -110,16 +110,63 @@ def test_a_run_older_than_a_field_of_the_config_resumes(experiment, tmp_path):
     del about["data"]["megapixels"]
     path.write_text(json.dumps(about))
     assert_same(loop.train(experiment, tmp_path / "old"), whole)
-    with pytest.raises(ValueError, match=r"another config: data.megapixels \(there 100.0, here 7.0\)"):
-        loop.train(
-            dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, megapixels=7.0)), path.parent
-        )
+    del about["data"]["flip"]
+    path.write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=r"another config: data.flip \(there True, here False\)"):
+        loop.train(with_data(experiment, flip=False), path.parent)
+
+
+def with_data(experiment, **values):
+    return dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, **values))
+
+
+def files_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_another_config_in_the_same_folder_is_refused(experiment, tmp_path):
-    loop.train(changed(experiment, steps=2, checkpoint_every=2), tmp_path)
-    with pytest.raises(ValueError, match=r"another config: train.steps \(there 2, here 8\)"):
-        loop.train(experiment, tmp_path)
+    loop.train(experiment, tmp_path / "run")
+    before = files_of(tmp_path / "run")
+    for other, said in (
+        (with_data(experiment, flip=False), r"another config: data.flip \(there True, here False\)"),
+        (changed(experiment, seed=1), "another config: train.seed"),
+        (changed(experiment, steps=16), "since step 4, and would be in .* since step 8"),
+        (changed(experiment, steps=6), "has 8 steps behind it, more than train.steps 6"),
+        (dataclasses.replace(experiment, system=two_stage.Config(momentum=0.5)), "another config: system.momentum"),
+    ):
+        with pytest.raises(ValueError, match=f"{said}.*--train.begin_with"):
+            loop.train(other, tmp_path / "run")
+    assert files_of(tmp_path / "run") == before
+
+
+def test_a_finished_run_is_prolonged(experiment, tmp_path):
+    whole = loop.train(changed(experiment, steps=9), tmp_path / "whole")
+    loop.train(experiment, tmp_path / "run")
+    assert_same(loop.train(changed(experiment, steps=9), tmp_path / "run"), whole)
+    told = going_on.changes(tmp_path / "run")
+    assert [(one["step"], one["changed"]) for one in told] == [(8, {"train.steps": [8, 9]})]
+    loop.train(changed(experiment, steps=9), tmp_path / "run")
+    assert going_on.changes(tmp_path / "run") == told
+    assert runs.read_config(tmp_path / "run" / "config.json")["train"]["steps"] == 9
+    assert [row["step"] for row in read(tmp_path / "run" / "log.jsonl")] == [2, 4, 6, 8, 9]
+
+
+def test_a_run_goes_on_with_another_rate_and_another_batch(experiment, tmp_path):
+    half = loop.train(experiment, tmp_path / "run")
+    other = changed(with_data(experiment, batch=8), steps=9)
+    other = dataclasses.replace(other, system=two_stage.Config(rate=0.0))
+    still = loop.train(other, tmp_path / "run")
+    assert_same(still.params, half.params)
+    changes = {"system.rate": [0.1, 0.0], "data.batch": [4, 8], "train.steps": [8, 9]}
+    assert going_on.changes(tmp_path / "run")[0]["changed"] == changes
+    assert going_on.images_seen(tmp_path / "run", 8, 9) == 8 * 4 + 8
+
+
+def test_a_run_does_not_go_on_with_another_optimizer(experiment, tmp_path):
+    loop.train(experiment, tmp_path / "run")
+    other = dataclasses.replace(changed(experiment, steps=9), system=two_stage.Config(clip=1.0))
+    with pytest.raises(ValueError, match=r"cannot go on .* optimizers or memory would be others.*--train.begin_with"):
+        loop.train(other, tmp_path / "run")
 
 
 def test_a_folder_with_other_things_in_it_is_refused(experiment, tmp_path):

@@ -35,6 +35,10 @@ class Config:
     poison: tuple[int, int] = (0, 0)
     """Steps of the second stage whose loss is not a number, if the decoder's bias is beyond `limit`."""
     limit: float = -1.0
+    momentum: float = 0.9
+    """Of the first stage's averages; what a run must not change."""
+    clip: float = 0.0
+    """Norm to which gradients are cut; 0 leaves the optimizer without that part."""
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
@@ -59,18 +63,20 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     draw = lambda key, example: jax.random.normal(key, example["image"].shape)
     memory = lambda: {"seen": jnp.zeros((), jnp.int32)}
     half = spec.steps // 2
+    clip = [optax.clip_by_global_norm(config.clip), optax.trace(0.0)] if config.clip else []
+    adam = lambda: optax.chain(*clip, optax.adam(config.rate)) if clip else optax.adam(config.rate)
     stages = (
         Stage(
             "encoder",
             half,
             Objective(draw, (Phase(("encoder",), first),), memory),
-            {"encoder": optax.adam(config.rate)},
+            {"encoder": adam()},
         ),
         Stage(
             "decoder",
             spec.steps - half,
             Objective(draw, (Phase(("decoder",), second),)),
-            {"decoder": optax.adam(config.rate)},
+            {"decoder": adam()},
         ),
     )
     inputs = lambda y: (y["image"],)
