@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dgan_jax.data import masks
+from dgan_jax.data.native import Native
 
 
 def stroke(softness: float = 1.5, side: int = 96) -> np.ndarray:
@@ -122,12 +123,17 @@ def test_a_mask_that_says_two_things_is_refused(tmp_path):
 
 
 def test_the_transparent_part_of_a_photograph_is_a_hole():
-    hole = masks.hole_of_alpha(255 - stroke(), "a.png")
-    assert hole.shape == (96, 96, 1)
-    assert hole[stroke() >= 8].all()
-    assert not hole[stroke() == 0].any()
-    with pytest.raises(ValueError, match="opaque all over"):
-        masks.hole_of_alpha(np.full((4, 4), 255, np.uint8), "a.png")
+    pixels = np.zeros((96, 96, 3), np.uint8)
+    for scale in (1, 257):
+        alpha = (255 - stroke().astype(int)) * scale
+        kind = np.uint8 if scale == 1 else np.uint16
+        hole = masks.hole_of(Native(pixels.astype(kind), alpha.astype(kind)), "a.png")
+        assert hole.shape == (96, 96, 1)
+        assert hole[stroke() >= 8].all()
+        assert not hole[stroke() == 0].any()
+    for opaque in (None, np.full((96, 96), 255, np.uint8)):
+        with pytest.raises(ValueError, match="opaque all over"):
+            masks.hole_of(Native(pixels, opaque), "a.png")
 
 
 def test_a_hole_grows_by_whole_pixels_in_every_direction(tmp_path):

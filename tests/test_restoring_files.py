@@ -362,3 +362,40 @@ def test_the_transparent_part_of_a_photograph_is_restored_if_told(work, capsys):
     assert (restored[~known] != 255).any()
     photo("opaque.png")
     assert "opaque all over" in run(capsys, "inpaint", "opaque.png", "--hole", "alpha", *NEAREST, code=2)
+
+
+# Grey in, grey out.
+
+
+class Colourful:
+    """A restorer of three channels that gives everything a colour."""
+
+    channels, name = 3, "colourful"
+    task = type("Task", (), {"ranges": {}})
+
+    def __call__(self, image, **known):
+        assert image.shape[2] == 3
+        tint = np.array([20, 0, -5])
+        result = np.clip(image + tint, 0, 255).astype(np.uint8)
+        photograph = lambda n: result
+        return type("P", (), {"y": {}, "__call__": lambda self, n: photograph(n)})()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "I;16", "grey RGB", "LA", "RGB"])
+def test_a_grey_photograph_gets_no_colour(work, capsys, monkeypatch, mode):
+    grey = np.random.default_rng(0).integers(40, 200, (16, 20), np.uint8)
+    image = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
+    if mode == "RGB":
+        image = Image.fromarray(np.stack([grey, grey // 2, grey], axis=-1))
+    elif mode not in ("L", "I;16"):
+        image = image.convert("RGB" if mode == "grey RGB" else mode)
+    image.save("a.png")
+    monkeypatch.setattr("dgan_jax.api.restoring", lambda *_, **__: Colourful())
+    run(capsys, "denoise", "a.png", "-o", "out")
+    restored = Image.open("out/a.png")
+    values = np.asarray(restored.convert("RGB")).astype(int)
+    assert (values.max() > values.min()).all()
+    assert ((values.max(-1) - values.min(-1)).max() == 0) == (mode != "RGB")
+    assert (restored.mode in ("RGB", "RGBA")) == (mode in ("RGB", "grey RGB"))
+    if mode == "L":
+        np.testing.assert_array_equal(np.asarray(restored), grey + 5)  # the mean of the three

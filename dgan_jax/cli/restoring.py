@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from dgan_jax.cli.restore import Options
     from dgan_jax.data.ledger import Ledger
     from dgan_jax.data.matching import Masks
+    from dgan_jax.data.native import Native
 
 NO_MEMORY = "there is not enough memory for this photograph; give a smaller --tile, or make it smaller"
+GREY = 3
+"""How far apart, of 255, the channels of a black-and-white photograph lie that was stored in colour, with losses."""
 NOT_IN_RESULT = ("photos", "out", "again", "hole", "kernel", "samples", "megapixels")
 """Options that change no pixel of a result, or whose files are looked at instead of their names."""
 
@@ -109,13 +112,15 @@ def restore_one(work: Work, file: Path) -> bool:
     todo = [n for n, place in enumerate(work.results[file]) if is_to_do(work, place, command)]
     if not todo:
         return False
-    from dgan_jax.data.images import count_frames, encode_image, read_image
+    from dgan_jax.data.images import count_frames, encode_image, read_native
 
-    image = read_image(file, channels=work.restorer.channels, megapixels=work.options.megapixels)
-    frames = count_frames(file, megapixels=work.options.megapixels)
+    megapixels = work.options.megapixels
+    picture = read_native(file, megapixels=megapixels)
+    frames = count_frames(file, megapixels=megapixels)
     if frames > 1:
         say(f"{file}: holds {frames} frames or pages; the first is restored, the others are left out", error=True)
-    known = known_of(work, file, image)
+    image, finish = fitted(picture.eight(), work.restorer.channels)
+    known = known_of(work, file, picture)
     photograph = work.restorer(image, **known, seed=work.options.seed)
     if "sigma" in photograph.y and "sigma" not in known:
         sigma = 127.5 * float(photograph.y["sigma"][0])
@@ -123,9 +128,26 @@ def restore_one(work: Work, file: Path) -> bool:
         say(f"{file}: noise of {sigma:.1f} grey levels, estimated{limits}")
     for n in todo:
         place = work.results[file][n]
-        work.ledger.write(place, encode_image(photograph(n), place.suffix), command)
+        work.ledger.write(place, encode_image(finish(photograph(n)), place.suffix), command)
         say(str(work.ledger.folder / place))
     return True
+
+
+def fitted(image: "np.ndarray", channels: int) -> tuple["np.ndarray", Callable[["np.ndarray"], "np.ndarray"]]:
+    """A picture with as many channels as the network has, and what gives its result those of the picture again.
+
+    Of a grey picture the mean of what the network gives is taken, so that none of its colours are left.
+    """
+    import numpy as np
+
+    from dgan_jax.data.images import to_channels
+
+    fit, own = to_channels(image, channels), image.shape[2]
+    grey = own == 1 or bool((image.max(-1) - image.min(-1) <= GREY).all())
+    if not grey or channels == 1:
+        return fit, lambda result: to_channels(result, 3) if own == 3 else result
+    mean = lambda result: np.round(result.mean(-1, keepdims=True)).astype(np.uint8)
+    return fit, lambda result: np.repeat(mean(result), own, axis=-1)
 
 
 def is_to_do(work: Work, place: PurePath, command: str) -> bool:
@@ -145,10 +167,10 @@ def is_to_do(work: Work, place: PurePath, command: str) -> bool:
     return state is not State.DONE or work.options.again
 
 
-def known_of(work: Work, file: Path, image: "np.ndarray") -> dict[str, Any]:
+def known_of(work: Work, file: Path, picture: "Native") -> dict[str, Any]:
     """What is known of the damage of one photograph."""
     from dgan_jax.data.images import jpeg_table, read_image
-    from dgan_jax.data.masks import read_mask
+    from dgan_jax.data.masks import hole_of, read_mask
     from dgan_jax.ops.jpeg import quality_of
 
     options = work.options
@@ -157,7 +179,7 @@ def known_of(work: Work, file: Path, image: "np.ndarray") -> dict[str, Any]:
     if mask is not None:
         known["hole"] = read_mask(mask, options.polarity, grow=options.grow, megapixels=options.megapixels)
     elif options.hole == "alpha":
-        known["hole"] = read_alpha(file, options)
+        known["hole"] = hole_of(picture, str(file), grow=options.grow)
     if "hole" in known:
         warn_of_much(file, known["hole"])
     if options.kernel is not None:
@@ -171,14 +193,6 @@ def known_of(work: Work, file: Path, image: "np.ndarray") -> dict[str, Any]:
             known["quality"] = quality_of(table)
             say(f"{file}: quality {known['quality']}, read from the file")
     return known
-
-
-def read_alpha(file: Path, options: "Options") -> "np.ndarray":
-    from dgan_jax.data.images import read_transparency
-    from dgan_jax.data.masks import hole_of_alpha
-
-    alpha = read_transparency(file, megapixels=options.megapixels)
-    return hole_of_alpha(alpha, str(file), grow=options.grow)
 
 
 def warn_of_much(file: Path, hole: "np.ndarray") -> None:

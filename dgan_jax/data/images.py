@@ -4,20 +4,20 @@ Whatever a file holds (palettes, alpha, CMYK, 16 bits, EXIF rotation, several fr
 sRGB. Whatever is wrong with it comes out as a ValueError of one sentence that names the file.
 """
 
-import functools
 import io
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
 from dgan_jax.core.files import write_atomically
-from dgan_jax.data import left_out
+from dgan_jax.data import left_out, native, tiffs
+from dgan_jax.data.native import Native
 from dgan_jax.data.opening import open_file
 
 EXTENSIONS = frozenset(
@@ -76,13 +76,53 @@ def read_image(path: str | os.PathLike, *, channels: int = 3, megapixels: float 
 def decode_image(data: bytes | BinaryIO, name: str, *, channels: int = 3, megapixels: float = MEGAPIXELS) -> np.ndarray:
     """As `read_image`, from the bytes of a file; `name` is what errors call it."""
     _check_channels(channels)
-    with parsed(data, name, megapixels) as image:
-        try:
-            image = ImageOps.exif_transpose(image)
-            pixels = np.asarray(_flatten(image, "white").convert("L" if channels == 1 else "RGB"))
-        except Exception as error:  # Pillow raises whatever a broken file makes it stumble over
-            raise broken(name, error) from error
-    return np.array(pixels.reshape(*pixels.shape[:2], channels))
+    pixels = to_channels(decode_native(data, name, megapixels=megapixels).eight(), channels)
+    return pixels if pixels.flags.writeable else pixels.copy()
+
+
+def read_native(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> Native:
+    """What an image file holds, at its own depth and in its own colours."""
+    left_out.refuse_raw(path)
+    with open_file(path) as stream:
+        return decode_native(stream, str(path), megapixels=megapixels)
+
+
+def decode_native(data: bytes | BinaryIO, name: str, *, megapixels: float = MEGAPIXELS) -> Native:
+    """As `read_native`, from the bytes of a file."""
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        if tiffs.is_tiff(_head(stream)):
+            check_size(*tiffs.size(stream), name, megapixels)
+            found = native.read_tiff(stream)
+            if found is not None:
+                return found
+        with parsed(stream, name, megapixels) as image:
+            return native.read(image, stream)
+    except tiffs.Unreadable as error:
+        raise ValueError(f"{name} is not read: {error}") from error
+    except Refused:
+        raise
+    except Exception as error:  # readers raise whatever a broken file makes them stumble over
+        raise broken(name, error) from error
+
+
+def _head(stream: BinaryIO) -> bytes:
+    place = stream.tell()
+    head = stream.read(16)
+    stream.seek(place)
+    return head
+
+
+class Refused(ValueError):
+    """A file that cannot be an image, or is too large; the sentence names it."""
+
+
+def check_size(height: int, width: int, name: str, megapixels: float) -> None:
+    if height * width > megapixels * 1e6:
+        raise Refused(
+            f"{name} has {width}x{height} pixels, more than the limit of {megapixels:g} megapixels; "
+            "if you trust it, raise --megapixels (for training --data.megapixels)"
+        )
 
 
 def image_size(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
@@ -94,9 +134,16 @@ def image_size(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> tu
 
 def encoded_size(data: bytes | BinaryIO, name: str, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
     """As `image_size`, from the bytes of a file."""
-    with parsed(data, name, megapixels) as image:
-        # Pillow gives the size of a TIFF as it will be after rotation, that of every other file as it is stored.
-        turned = image.format != "TIFF" and orientation(image) >= 5
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    if tiffs.is_tiff(_head(stream)):
+        try:
+            height, width = tiffs.size(stream)
+        except Exception as error:
+            raise broken(name, error) from error
+        check_size(height, width, name, megapixels)
+        return height, width
+    with parsed(stream, name, megapixels) as image:
+        turned = orientation(image) >= 5
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
@@ -107,20 +154,12 @@ def orientation(image: Image.Image) -> int:
     return exif.get(0x0112, 1)
 
 
-def read_transparency(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> np.ndarray:
-    """How opaque an image file is: uint8 [H, W], 255 = opaque, also where the file has no transparency."""
-    with opened(path, megapixels) as image:
-        try:
-            image = ImageOps.exif_transpose(image)
-            if not image.has_transparency_data:
-                return np.full((image.height, image.width), 255, np.uint8)
-            return np.asarray(image.convert("RGBA").getchannel("A"))
-        except Exception as error:
-            raise broken(str(path), error) from error
-
-
 def count_frames(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> int:
     """How many frames of an animation or pages of a document a file holds; only the first is ever read."""
+    left_out.refuse_raw(path)
+    with open_file(path) as stream:
+        if tiffs.is_tiff(_head(stream)):
+            return tiffs.count_pages(stream)
     with opened(path, megapixels) as image:
         try:
             return int(getattr(image, "n_frames", 1))
@@ -198,53 +237,6 @@ def resized(height: int, width: int, short: int, *, megapixels: float = MEGAPIXE
     return high, wide
 
 
-def _flatten(image: Image.Image, background: str) -> Image.Image:
-    """Any mode -> a mode of 8 bits a channel without alpha, in sRGB."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_eight_bits(np.asarray(image), image.mode))
-    if image.has_transparency_data:
-        image = _to_srgb(image.convert("RGBA"), image.info)
-        return Image.alpha_composite(Image.new("RGBA", image.size, background), image)
-    return _to_srgb(image, image.info)
-
-
-def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:
-    """Grey of 16 bits (I;16), of unknown range (I) or of floats (F) -> uint8.
-
-    The range of the last two is the smallest of 1 (F only), 255 and 65535 that holds the largest value.
-    """
-    values = np.nan_to_num(values.astype(np.float64))
-    ranges = (65535.0,) if mode.startswith("I;16") else (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
-    full = next((r for r in ranges if values.max() <= r), 65535.0)
-    return np.round(np.clip(values / full, 0.0, 1.0) * 255.0).astype(np.uint8)
-
-
-def _to_srgb(image: Image.Image, info: dict) -> Image.Image:
-    if image.mode == "LAB":  # Pillow itself cannot convert it
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return cast(Image.Image, ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB"))
-    profile = info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
-        return image
-    transform = _transform(profile, image.mode)
-    return image if transform is None else cast(Image.Image, ImageCms.applyTransform(image, transform))
-
-
-@functools.lru_cache(maxsize=32)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """To sRGB, or None where the profile is sRGB already, is broken, or does not belong to the mode."""
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        if "srgb" in (ImageCms.getProfileDescription(source) or "").lower():
-            return None
-        target = "RGBA" if mode == "RGBA" else "RGB"
-        # Without its one-pixel cache a transform may be used by several threads.
-        flags = ImageCms.Flags.NOCACHE
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target, flags=flags)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
-
-
 @contextmanager
 def opened(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Iterator[Image.Image]:
     """As `parsed`, of a file."""
@@ -268,16 +260,12 @@ def parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Ima
         stream.seek(0)
         head = stream.read(16)
         if not head:
-            raise ValueError(f"{name} is empty (0 bytes), wanted an image; copy the file again") from error
+            raise Refused(f"{name} is empty (0 bytes), wanted an image; copy the file again") from error
         if left_out.kind_of(Path(name)) or left_out.is_heic(head):
-            raise ValueError(left_out.refusal(Path(name), head)) from error
-        raise ValueError(f"{name} is not an image of a known format, whatever its name; try PNG or JPEG") from error
+            raise Refused(left_out.refusal(Path(name), head)) from error
+        raise Refused(f"{name} is not an image of a known format, whatever its name; try PNG or JPEG") from error
     with image:
-        if image.width * image.height > megapixels * 1e6:
-            raise ValueError(
-                f"{name} has {image.width}x{image.height} pixels, more than the limit of {megapixels:g} megapixels; "
-                "if you trust it, raise --megapixels (for training --data.megapixels)"
-            )
+        check_size(image.height, image.width, name, megapixels)
         yield image
 
 

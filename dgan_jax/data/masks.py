@@ -8,13 +8,12 @@ import os
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from dgan_jax.core import names
-from dgan_jax.data.images import MEGAPIXELS, broken, opened
+from dgan_jax.data.images import MEGAPIXELS, read_native, to_channels
+from dgan_jax.data.native import Native
 
 POLARITIES = ("auto", "white-hole", "white-keep")
-LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000", "HEIF")
 
 LEAST = 4
 """Of 255. A pixel painted over by less than this share is changed by less than a grey level of noise."""
@@ -39,33 +38,22 @@ def read_mask(
     """
     if polarity not in POLARITIES:
         raise names.unknown("mask polarity", polarity, POLARITIES)
-    with opened(path, megapixels) as image:
-        loss = loss_of(image)
-        try:
-            values = _values(ImageOps.exif_transpose(image), str(path))
-        except ValueError:
-            raise
-        except Exception as error:
-            raise broken(str(path), error) from error
-    return grown(cut(255 - values if polarity == "white-keep" else values, loss), grow)[..., None]
+    mask = read_native(path, megapixels=megapixels)
+    values = how_white(mask, str(path))
+    return grown(cut(255 - values if polarity == "white-keep" else values, mask.loss), grow)[..., None]
 
 
-def loss_of(image: Image.Image) -> float:
-    """How far, of 255, the format of a file moves values away from the truth beside an edge; 0 for lossless ones."""
-    tables = getattr(image, "quantization", None)
-    if tables and 0 in tables:
-        # Of a JPEG, by the steps of its lower frequencies: an edge has much of each of them.
-        return max(2.0 * LEAST, float(np.mean(sorted(tables[0])[:24])))
-    return 2.0 * LEAST if image.format in LOSSY else 0.0
-
-
-def _values(image: Image.Image, name: str) -> np.ndarray:
-    """How white a mask is, uint8 [H, W]: by its brightness or by its transparency."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _whole_range(np.nan_to_num(np.asarray(image, np.float64)))
-    if not image.has_transparency_data:
-        return _whole_range(np.asarray(image.convert("L")))
-    grey, alpha = (np.asarray(part) for part in image.convert("RGBA").convert("LA").split())
+def how_white(mask: Native, name: str) -> np.ndarray:
+    """How white a mask is, uint8 [H, W]: by its brightness or by its transparency. Profiles do not matter."""
+    pixels, top = mask.pixels, mask.pixels.max(initial=0)
+    if pixels.dtype == np.uint16 and top > 1:
+        pixels = np.round(pixels / 257.0).astype(np.uint8)
+    grey = to_channels(pixels, 1)[..., 0] if pixels.shape[2] == 3 else pixels[..., 0]
+    if pixels.shape[2] == 4:
+        grey = 255 - pixels.max(-1)  # CMYK: ink is black
+    if mask.alpha is None:
+        return _whole_range(grey)
+    alpha = mask.alpha if mask.alpha.dtype == np.uint8 else np.round(mask.alpha / 257.0).astype(np.uint8)
     return by_alpha_or_brightness(grey, alpha, name)
 
 
@@ -87,26 +75,22 @@ def by_alpha_or_brightness(grey: np.ndarray, alpha: np.ndarray, name: str) -> np
 
 
 def _whole_range(values: np.ndarray) -> np.ndarray:
-    """Any grey values -> uint8; 0/1 label maps become 0/255."""
-    top = values.max(initial=0)
-    if 0 < top <= 1:
-        return np.round(255.0 * values).astype(np.uint8)
-    if values.dtype == np.uint8:
-        return values
-    return np.round(np.clip(values / (255.0 if top <= 255 else 65535.0), 0, 1) * 255.0).astype(np.uint8)
+    """0/1 label maps become 0/255."""
+    return values.astype(np.uint8) * 255 if values.max(initial=0) == 1 else values.astype(np.uint8)
 
 
-def hole_of_alpha(alpha: np.ndarray, name: str, *, grow: int = 0) -> np.ndarray:
-    """The transparent part of a photograph as a hole [H, W, 1]. alpha: uint8 [H, W], 255 = opaque."""
-    if alpha.min(initial=255) == 255:
+def hole_of(picture: Native, name: str, *, grow: int = 0) -> np.ndarray:
+    """The transparent part of a photograph as a hole [H, W, 1]."""
+    if picture.alpha is None or picture.alpha.min(initial=picture.top) == picture.top:
         raise ValueError(f"{name} is opaque all over, so that --hole alpha finds no hole; give a mask with --hole MASK")
-    return grown(cut(255 - alpha), grow)[..., None]
+    missing = (picture.top - picture.alpha) / (picture.top / 255)
+    return grown(cut(np.ceil(missing).astype(np.uint8)), grow)[..., None]
 
 
 def cut(white: np.ndarray, loss: float = 0.0) -> np.ndarray:
     """What is missing, float32 [H, W] of 0 and 1. white: uint8 [H, W], how white the mask is.
 
-    loss: as `loss_of` the file.
+    loss: as `Native.loss`.
     """
     if not ((white > 0) & (white < 255)).any():
         return (white > 0).astype(np.float32)
