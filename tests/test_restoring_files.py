@@ -12,6 +12,7 @@ from PIL import Image
 from dgan_jax.cli.main import main
 from dgan_jax.core import failures
 from dgan_jax.data import ledger, matching
+from dgan_jax.ops.denoise import noise_level
 
 NEAREST = ("--system", "nearest", "-o", "out")
 
@@ -399,3 +400,23 @@ def test_a_grey_photograph_gets_no_colour(work, capsys, monkeypatch, mode):
     assert (restored.mode in ("RGB", "RGBA")) == (mode in ("RGB", "grey RGB"))
     if mode == "L":
         np.testing.assert_array_equal(np.asarray(restored), grey + 5)  # the mean of the three
+
+
+# Strips and single pixels.
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (1, 30), (30, 1), (2, 2)])
+@pytest.mark.parametrize("system", ["telea", "exemplar", "nearest"])
+def test_pictures_of_any_shape_are_restored(work, capsys, shape, system):
+    height, width = shape
+    photo("a.png", size=(width, height))
+    mask("m.png", (width // 2, height // 2, width // 2 + 1, height // 2 + 1), (width, height))
+    run(capsys, "inpaint", "a.png", "--hole", "m.png", "--system", system, "-o", "out")
+    assert Image.open("out/a.png").size == (width, height)
+
+
+def test_the_noise_of_a_strip_is_that_of_its_neighbours():
+    noise = 25 * np.random.default_rng(0).normal(size=(1, 4000, 1)).astype(np.float32)
+    for strip in (noise, noise.transpose(1, 0, 2)):
+        assert abs(float(noise_level(strip)) - 25) < 2
+    assert float(noise_level(noise[:, :1])) == 0

@@ -73,7 +73,8 @@ def count_pages(stream: BinaryIO) -> int:
     try:
         stream.seek(0)
         with tifffile.TiffFile(stream) as file:
-            return max(1, sum(not file.pages[i].is_reduced for i in range(min(len(file.pages), 1000))))
+            pages: Any = file.pages
+            return max(1, sum(not pages[i].is_reduced for i in range(min(len(pages), 1000))))
     except Exception:  # a broken end is of no concern to who reads the first page
         return 1
     finally:

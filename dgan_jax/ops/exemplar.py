@@ -11,6 +11,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 OUTSIDE = np.inf
 
 
+def slopes(values: np.ndarray) -> list[np.ndarray]:
+    """The slopes of [H, W] down and to the right; across a single row or column there is none."""
+    return [np.gradient(values, axis=axis) if values.shape[axis] > 1 else np.zeros_like(values) for axis in (0, 1)]
+
+
 def around(centre: np.ndarray, reach: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """The window of `reach` pixels around a pixel, cut off at the image's border."""
     low, high = np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, shape[:2])
@@ -46,10 +51,10 @@ def priorities(grey: np.ndarray, hole: np.ndarray, trust: np.ndarray, patch: int
     # A slope counts only where all four neighbours that make it are known.
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     usable = cv2.dilate(missing, cross) == 0
-    down, right = np.gradient(grey)
+    down, right = slopes(grey)
     half = patch // 2
     size = np.pad(np.where(usable, down * down + right * right, -1.0), half, constant_values=-1.0)
-    side_down, side_right = np.gradient(cv2.GaussianBlur(missing.astype(np.float64), (0, 0), 1.0))
+    side_down, side_right = slopes(cv2.GaussianBlur(missing.astype(np.float64), (0, 0), 1.0))
     places = np.nonzero(rim)
     steepest = np.argmax(sliding_window_view(size, (patch, patch))[places].reshape(-1, patch**2), axis=1)
     # Where no slope is usable in the whole window the place may lie outside, and its slope is not used.

@@ -85,7 +85,7 @@ class Deblur:
         if not self.known:
             return {"image": image, "start": image}
         if "kernel" not in example:
-            raise ValueError("this run was trained with known kernels; give that of the photograph: --kernel FILE")
+            raise ValueError("the kernel of the photograph is not known; give it: --kernel FILE")
         y = {"image": image[None], "kernel": example["kernel"][None]}
         # From the blurred image on: from zero, as many steps end below it.
         start = y["image"] + self.pseudo_inverse(y["image"] - self.apply(y["image"], y), y)

@@ -47,7 +47,7 @@ class Jpeg:
         if self.blind:
             return {"image": image, "start": image}
         if "quality" not in example:
-            raise ValueError("this run was trained with known qualities; give that of the photograph: --quality N")
+            raise ValueError("the quality of the photograph is not known: it is no JPEG file; give it: --quality N")
         quality = jnp.asarray(example["quality"], jnp.float32)
         strength = STRENGTH / 127.5 * jpeg.factor(quality)
         start = jnp.clip(denoise.dct_threshold(image, strength), -1, 1)
