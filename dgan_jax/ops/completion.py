@@ -42,7 +42,7 @@ class Style:
     window: int = 9
     """Texture is the mean absolute gradient in a window of so many pixels."""
     inside: float = 0.3
-    fall: float = 3.0
+    fall: float = 1.5
     """A missing pixel weighs `inside` exp(-depth / fall) where a known one weighs 1."""
     unseen: float = 0.1
     """And so much of that before it was filled for the first time."""

@@ -35,6 +35,24 @@ def colour_shifts(planes, weight, rows, columns, matches, most, shift):
 
 
 @native
+def gather(y, x, matches, costs, over):
+    """The targets whose patch lies over (y, x), cheapest first: their costs and centres; -> how many."""
+    height, width = matches.row.shape
+    count = 0
+    for a in range(max(0, y - HALF), min(height, y + HALF + 1)):
+        for b in range(max(0, x - HALF), min(width, x + HALF + 1)):
+            if matches.row[a, b] < 0:
+                continue
+            cost, place = matches.cost[a, b], count
+            while place > 0 and costs[place - 1] > cost:
+                costs[place], over[place, 0], over[place, 1] = costs[place - 1], over[place - 1, 0], over[place - 1, 1]
+                place -= 1
+            costs[place], over[place, 0], over[place, 1] = cost, a, b
+            count += 1
+    return count
+
+
+@native
 def vote(planes, rows, columns, matches, trust, shift, quantile, alone, out, source):
     """Values of the missing pixels at `rows`, `columns` [n] -> out [n, K]; untouched where no patch lies above.
 
@@ -42,33 +60,27 @@ def vote(planes, rows, columns, matches, trust, shift, quantile, alone, out, sou
     (Wexler et al., section 3.2); `alone`: only that of the least cost counts. source: [n, 2] int32, the pixel that it
     copies, -1 where there is none.
     """
-    height, width = trust.shape
     costs, over = np.empty(PATCH * PATCH, np.float32), np.empty((PATCH * PATCH, 2), np.int64)
     for k in range(rows.size):
-        y, x, count, best = rows[k], columns[k], 0, 0
-        for a in range(max(0, y - HALF), min(height, y + HALF + 1)):
-            for b in range(max(0, x - HALF), min(width, x + HALF + 1)):
-                if matches.row[a, b] >= 0:
-                    costs[count], over[count, 0], over[count, 1] = matches.cost[a, b], a, b
-                    if costs[count] < costs[best]:
-                        best = count
-                    count += 1
+        y, x = rows[k], columns[k]
         source[k, 0] = source[k, 1] = -1
+        count = gather(y, x, matches, costs, over)
         if count == 0:
             continue
-        a, b = over[best]
+        a, b = over[0, 0], over[0, 1]
         source[k, 0], source[k, 1] = matches.row[a, b] + y - a, matches.column[a, b] + x - b
-        spread = max(np.sort(costs[:count])[min(count - 1, int(quantile * count))], float32(1e-3))
+        spread = max(costs[min(count - 1, int(quantile * count))], float32(1e-3))
         total = float32(0)
-        out[k] = 0
-        for i in range(best if alone else 0, best + 1 if alone else count):
-            a, b = over[i]
-            say = trust[a, b] * math.exp(-costs[i] / (2 * spread))
+        for c in range(out.shape[1]):
+            out[k, c] = 0
+        for i in range(1 if alone else count):
+            a, b = over[i, 0], over[i, 1]
+            say = trust[a, b] * float32(math.exp(-costs[i] / (2 * spread)))
             total += say
             p, q = matches.row[a, b] + y - a, matches.column[a, b] + x - b
             for c in range(out.shape[1]):
-                value = planes[p, q, c]
+                out[k, c] += say * planes[p, q, c]
                 if c < shift.shape[2]:
-                    value += shift[a, b, c]
-                out[k, c] += say * value
-        out[k] /= total
+                    out[k, c] += say * shift[a, b, c]
+        for c in range(out.shape[1]):
+            out[k, c] /= total

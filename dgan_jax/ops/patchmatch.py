@@ -88,12 +88,12 @@ def distance(features, target, share, y, x, limit):
 @native
 def priced(features, target, share, total, y, row, column, uses, prices, limit):
     """(price, cost) of a source for the target in row y; a price of `limit` or more is not exact."""
-    factor = 1 + float32(prices.reuse) * max(uses[row, column], float32(0))
-    extra = float32(prices.upright) * abs(row - y)
+    factor = float32(1 + prices.reuse * max(uses[row, column], float32(0)))
+    extra = float32(prices.upright * abs(row - y))
     if extra >= limit:
         return extra, extra
-    cost = distance(features, target, share, row, column, (limit - extra) / factor * total) / total
-    return cost * factor + extra, cost
+    cost = distance(features, target, share, row, column, float32((limit - extra) / factor * total)) / total
+    return float32(cost * factor + extra), float32(cost)
 
 
 @native
@@ -111,7 +111,8 @@ def search(features, weight, rows, columns, allowed, matches, prices, state, swe
             k = rows.size - 1 - i if sweep % 2 else i
             y, x = rows[k], columns[k]
             total = load(features, weight, y, x, target, share)
-            row, column, best, cost = matches.row[y, x], matches.column[y, x], float32(1e30), float32(1e30)
+            row, column = int(matches.row[y, x]), int(matches.column[y, x])
+            best = cost = float32(1e30)
             if row >= 0:
                 matches.uses[row, column] -= 1
                 best, cost = priced(features, target, share, total, y, row, column, matches.uses, prices, best)

@@ -9,43 +9,47 @@ from numba import float32
 
 from dgan_jax.ops.native import native
 
-STEPS_DOWN, STEPS_RIGHT = (1, -1, 0, 0), (0, 0, 1, -1)
+DOWN, ACROSS = (1, -1, 0, 0), (0, 0, 1, -1)
+
+
+@native
+def known_beside(hole, y, x):
+    """Whether (y, x) lies in the image and is not missing."""
+    return 0 <= y < hole.shape[0] and 0 <= x < hole.shape[1] and not hole[y, x]
 
 
 @native
 def equations(image, hole, index, rows, columns, source, screen):
-    """-> right-hand side [n, C], diagonal [n], neighbours [n, 4] among the n missing pixels (-1: none is missing)."""
+    """-> right-hand side [C, n], diagonal [n], neighbours [n, 4] among the n missing pixels (-1: none is missing)."""
     height, width, channels = image.shape
-    right, diagonal = np.zeros((rows.size, channels), np.float32), np.zeros(rows.size, np.float32)
-    neighbours = np.full((rows.size, 4), -1, np.int64)
+    right, diagonal = np.empty((channels, rows.size), np.float32), np.empty(rows.size, np.float32)
+    neighbours = np.empty((rows.size, 4), np.int64)
     for k in range(rows.size):
-        y, x = rows[k], columns[k]
-        right[k], diagonal[k] = screen * image[y, x], screen
+        y, x, sy, sx = rows[k], columns[k], source[k, 0], source[k, 1]
+        diagonal[k] = screen
+        for c in range(channels):
+            right[c, k] = screen * image[y, x, c]
         for side in range(4):
-            dy, dx = STEPS_DOWN[side], STEPS_RIGHT[side]
-            ny, nx = y + dy, x + dx
-            if not (0 <= ny < height and 0 <= nx < width):
+            dy, dx = DOWN[side], ACROSS[side]
+            neighbours[k, side] = -1
+            if not (0 <= y + dy < height and 0 <= x + dx < width):
                 continue
-            other = index[ny, nx]
-            diagonal[k] += 1
+            other = index[y + dy, x + dx]
             neighbours[k, side] = other
-            # What stands beside this pixel where it was copied from, and where its neighbour was; a mean where both do.
-            own = (source[k, 0] + dy, source[k, 1] + dx)
-            own_known = 0 <= own[0] < height and 0 <= own[1] < width and not hole[own[0], own[1]]
-            theirs, theirs_known = (0, 0), False
-            if other >= 0:
-                theirs = (source[other, 0] - dy, source[other, 1] - dx)
-                theirs_known = 0 <= theirs[0] < height and 0 <= theirs[1] < width and not hole[theirs[0], theirs[1]]
-            count = max(1, int(own_known) + int(theirs_known))
+            diagonal[k] += 1
+            # The step to the neighbour where this pixel was copied from, and where the neighbour was: a mean of both.
+            own = known_beside(hole, sy + dy, sx + dx)
+            ty, tx = (source[other, 0], source[other, 1]) if other >= 0 else (-1, -1)
+            theirs = other >= 0 and known_beside(hole, ty - dy, tx - dx)
             for c in range(channels):
                 step = float32(0)
-                if own_known:
-                    step += image[source[k, 0], source[k, 1], c] - image[own[0], own[1], c]
-                if theirs_known:
-                    step += image[theirs[0], theirs[1], c] - image[source[other, 0], source[other, 1], c]
-                right[k, c] += step / count
+                if own:
+                    step += image[sy, sx, c] - image[sy + dy, sx + dx, c]
+                if theirs:
+                    step += image[ty - dy, tx - dx, c] - image[ty, tx, c]
+                right[c, k] += 0.5 * step if own and theirs else step
                 if other < 0:
-                    right[k, c] += image[ny, nx, c]
+                    right[c, k] += image[y + dy, x + dx, c]
     return right, diagonal, neighbours
 
 
@@ -63,24 +67,25 @@ def applied(values, diagonal, neighbours, out):
     return product
 
 
-@native
-def solve(right, diagonal, neighbours, values, steps, tolerance):
-    """Conjugate gradients from `values` [n] on, in place, to a root mean square residual of `tolerance`."""
+def solve(
+    right: np.ndarray, diagonal: np.ndarray, neighbours: np.ndarray, values: np.ndarray, steps: int, tolerance: float
+) -> np.ndarray:
+    """Conjugate gradients from `values` [n] to a root mean square residual of `tolerance`."""
     image = np.empty_like(values)
     applied(values, diagonal, neighbours, image)
     residual = right - image
     direction = residual.copy()
-    before = float(np.sum(residual * residual))
+    before = float(residual @ residual)
     for _ in range(steps):
-        if before <= tolerance * tolerance * values.size:
+        if before <= tolerance**2 * values.size:
             break
-        rate = float32(before / applied(direction, diagonal, neighbours, image))
-        values += rate * direction
+        rate = np.float32(before / applied(direction, diagonal, neighbours, image))
+        values = values + rate * direction
         residual -= rate * image
-        after = float(np.sum(residual * residual))
-        direction *= float32(after / before)
-        direction += residual
+        after = float(residual @ residual)
+        direction = residual + np.float32(after / before) * direction
         before = after
+    return values
 
 
 def blend(image: np.ndarray, hole: np.ndarray, source: np.ndarray, *, screen: float, steps: int = 300) -> np.ndarray:
@@ -92,9 +97,6 @@ def blend(image: np.ndarray, hole: np.ndarray, source: np.ndarray, *, screen: fl
     index = np.full(hole.shape, -1, np.int64)
     index[rows, columns] = np.arange(rows.size)
     right, diagonal, neighbours = equations(image, hole, index, rows, columns, source, np.float32(screen))
-    blended = np.empty_like(right)
-    for c in range(image.shape[-1]):
-        values = image[rows, columns, c].copy()
-        solve(np.ascontiguousarray(right[:, c]), diagonal, neighbours, values, steps, 0.01)
-        blended[:, c] = values
-    return blended
+    start = np.ascontiguousarray(image[rows, columns].T)
+    channels = [solve(r, diagonal, neighbours, v, steps, 0.01) for r, v in zip(right, start, strict=True)]
+    return np.stack(channels, axis=-1)
