@@ -6,7 +6,10 @@ import pytest
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
-from dgan_jax.ops import prefill
+from dgan_jax.ops import patchmatch, prefill, seamless
+from dgan_jax.ops.completion import complete, pieces
+from dgan_jax.ops.filling import Style
+from dgan_jax.ops.patchmatch import HALF, PATCH, PLANES, Prices
 
 
 def bricks(height=64, width=64):
@@ -46,3 +49,80 @@ def test_a_key_decides():
     first, again, other = (run(image, hole, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("channels", [1, 6])
+def test_any_number_of_channels_goes_on_in_pieces_too(channels):
+    wall = 127.5 + 127.5 * np.repeat(bricks(72, 90)[..., :1], channels, axis=-1)
+    hole = square(72, 90, 10, 20, 50) & ~square(72, 90, 30, 40, 20)
+    style = Style(tile=48, margin=14, around=64)
+    assert len(list(pieces(hole.shape, style))) > 4
+    values = complete(np.where(hole[..., None], 0, wall).astype(np.float32), hole, 0, style)
+    assert np.sqrt(np.mean(np.square(values - wall[hole]))) < 30
+
+
+def test_it_is_a_fill_of_the_task():
+    image, hole = bricks(), square()[..., None].astype(np.float32)
+    task = tasks.find("inpaint")(fill="completion")
+    y = jax.jit(jax.vmap(task.observe))({"image": np.stack([image, -image]), "hole": np.stack([hole, hole])})
+    for filled, original in zip(y["fill"], (image, -image), strict=True):
+        assert error(original, filled, hole[..., 0] > 0) < 0.2
+        np.testing.assert_array_equal(filled[hole[..., 0] == 0], original[hole[..., 0] == 0])
+
+
+def test_windows_cover_their_pieces_and_pieces_the_image():
+    size, style = (301, 200), Style(tile=128, margin=20)
+    count = np.zeros(size, int)
+    for piece, window in pieces(size, style):
+        count[piece] += 1
+        for inner, outer in zip(piece, window, strict=True):
+            assert outer.start <= inner.start < inner.stop <= outer.stop <= outer.start + 128
+    np.testing.assert_array_equal(count, 1)
+
+
+def test_without_a_whole_patch_the_smooth_fill_is_the_answer():
+    image, hole = bricks(24, 24), np.zeros((24, 24), bool)
+    hole[::3, ::3] = True
+    np.testing.assert_allclose(run(image, hole), prefill.coherent(image[None], hole[None, ..., None])[0], atol=1e-6)
+
+
+def test_enough_sweeps_find_what_a_full_search_finds():
+    rng, side = np.random.default_rng(0), 20
+    features, weight = rng.random((side, side, PLANES)).astype(np.float32), rng.random((side, side)).astype(np.float32)
+    allowed = np.zeros((side, side), bool)
+    allowed[HALF:-HALF, 10:-HALF] = True
+    rows, columns = np.array([5, 9, 12]), np.array([4, 6, 3])
+    matches, state = patchmatch.none(side, side), np.array([7], np.uint32)
+    patchmatch.search(
+        features.reshape(side, -1), weight, rows, columns, allowed, matches, Prices(0.0, 0.0), state, 200, side
+    )
+    cut = lambda array, y, x: array[y - HALF : y + HALF + 1, x - HALF : x + HALF + 1]
+    for y, x in zip(rows, columns, strict=True):
+        own = cut(weight, y, x)[..., None]
+        costs = {
+            (int(a), int(b)): float((own * (cut(features, y, x) - cut(features, a, b)) ** 2).sum() / own.sum())
+            for a, b in np.argwhere(allowed)
+        }
+        best = min(costs, key=costs.__getitem__)
+        assert (matches.row[y, x], matches.column[y, x]) == best
+        assert matches.cost[y, x] == pytest.approx(costs[best], rel=1e-4)
+    assert matches.uses.sum() == 3
+    assert PATCH == 2 * HALF + 1
+
+
+def test_a_piece_that_is_too_dark_is_blended_away():
+    y, x = np.mgrid[:32, :40]
+    image, hole = (2.0 * x + y)[..., None].astype(np.float32), square(32, 40, 10, 12, 12)
+    rows, columns = np.nonzero(hole)
+    source = np.stack([rows, columns + 14], axis=-1).astype(np.int32)
+    copied = image.copy()
+    copied[hole] = image[source[:, 0], source[:, 1]] - 70.0
+    np.testing.assert_allclose(seamless.blend(copied, hole, source, screen=0.0), image[hole], atol=0.3)
+    held = seamless.blend(copied, hole, source, screen=1e4)
+    np.testing.assert_allclose(held, copied[hole], atol=0.3)
+
+
+@pytest.mark.parametrize(("option", "value"), [("realism", 1.5), ("runs", 0), ("threads", 0)])
+def test_bad_options_are_refused_by_name(option, value):
+    with pytest.raises(ValueError, match=f"system.{option}"):
+        systems.find("completion").Config(**{option: value})

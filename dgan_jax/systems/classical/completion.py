@@ -13,6 +13,7 @@ import numpy as np
 
 from dgan_jax.core.parts import Measurement, Spec, System, Task
 from dgan_jax.ops import completion, prefill
+from dgan_jax.ops.filling import Style
 
 PAPER = "Wexler, Shechtman, Irani 2007, IEEE TPAMI 29(3); Newson, Almansa, Gousseau, Perez 2017, IPOL 7"
 TASKS = ("inpaint",)
@@ -37,15 +38,15 @@ class Config:
 def build(config: Config, task: Task, spec: Spec) -> System:
     del task, spec
 
-    def filled(image: np.ndarray, hole: np.ndarray, seed: int) -> np.ndarray | None:
+    def values(image: np.ndarray, hole: np.ndarray, seed: int) -> np.ndarray | None:
         """[H, W, C] in levels of 255 -> the missing pixels [n, C]."""
         if config.realism == 1.0:
-            return completion.complete(image, hole, seed, completion.Style())
+            return completion.complete(image, hole, seed, Style())
         with concurrent.futures.ThreadPoolExecutor(config.threads) as pool:
-            least = completion.least_error(image, hole, seed, runs=config.runs, mapped=pool.map)
+            least = completion.soft_mean(image, hole, seed, runs=config.runs, mapped=pool.map)
         if config.realism == 0.0 or least is None:
             return least
-        drawn = completion.complete(image, hole, seed, completion.Style())
+        drawn = completion.complete(image, hole, seed, Style())
         return None if drawn is None else least + config.realism * (drawn - least)
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> np.ndarray:
@@ -54,18 +55,14 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         A picture without any whole patch of 7x7 pixels is filled by `coherent`.
         """
         del variables
-        hole, image = np.asarray(y["hole"]) > 0, np.asarray(y["image"], np.float32)
-        seeds = np.asarray(jax.vmap(jax.random.bits)(keys))
-        result = image.copy()
-        for own, missing, seed in zip(result, hole[..., 0], seeds, strict=True):
-            if not missing.any() or missing.all():
-                continue
-            own[missing] = 0.0
-            values = filled(127.5 * own + 127.5, missing, int(seed))
-            if values is None:
-                own[:] = prefill.coherent(own[None], missing[None, ..., None])[0]
-            else:
-                own[missing] = np.clip(values / 127.5 - 1.0, -1.0, 1.0)
-        return result
+        images, holes = np.asarray(y["image"], np.float32), np.asarray(y["hole"])[..., 0] > 0
+        seeds = np.asarray(jax.vmap(jax.random.bits)(keys)).tolist()
+        result = []
+        for image, hole, seed in zip(images, holes, seeds, strict=True):
+            filled = completion.fill(lambda levels, missing: values(levels, missing, seed), image, hole)
+            if filled is None:
+                filled = np.asarray(prefill.coherent(image[None], hole[None, ..., None])[0])
+            result.append(filled)
+        return np.stack(result)
 
     return System(restore=restore, host=True)

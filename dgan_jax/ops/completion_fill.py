@@ -1,0 +1,39 @@
+"""Patch completion as a fill of a task, under `jit` and `vmap`: the host is called, one image at a time.
+
+Nothing is drawn: every image has the same seed. Where no patch of 7x7 pixels is wholly known the smooth fill stands.
+"""
+
+import functools
+
+import jax
+import numpy as np
+
+from dgan_jax.ops import completion as patches
+from dgan_jax.ops import prefill
+from dgan_jax.ops.filling import Style
+
+
+def completion(image: jax.Array, hole: jax.Array) -> jax.Array:
+    """One realistic completion. image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C]."""
+    return _called(lambda levels, missing: patches.complete(levels, missing, 0, Style()), image, hole)
+
+
+def completion_mean(image: jax.Array, hole: jax.Array) -> jax.Array:
+    """The mean of several soft completions: blurred where they differ, with a smaller error than one of them."""
+    return _called(lambda levels, missing: patches.soft_mean(levels, missing, 0, runs=4), image, hole)
+
+
+def _called(make: patches.Make, image: jax.Array, hole: jax.Array) -> jax.Array:
+    shape = jax.ShapeDtypeStruct(image.shape, image.dtype)
+    # The smooth fill is made out here: a callback must not run programs of JAX itself.
+    smooth = prefill.coherent(image, hole)
+    return jax.pure_callback(functools.partial(_on_host, make), shape, image, hole, smooth, vmap_method="sequential")
+
+
+def _on_host(make: patches.Make, image: jax.Array, hole: jax.Array, smooth: jax.Array) -> np.ndarray:
+    result = np.array(smooth)
+    for own, known, missing in zip(result, np.asarray(image), np.asarray(hole)[..., 0] > 0, strict=True):
+        filled = patches.fill(make, np.asarray(known, np.float32), missing)
+        if filled is not None:
+            own[missing] = filled[missing]
+    return result
