@@ -1,7 +1,8 @@
 """One scale of a completion: patches are matched and pixels voted in turns until they agree.
 
 Wexler, Shechtman, Irani, "Space-Time Completion of Video", PAMI 2007; texture beside colour, and the coarsest level
-filled from the rim inwards, as in Newson et al., "Non-Local Patch-Based Image Inpainting", IPOL 2017. Colours are in levels of 255 here.
+filled from the rim inwards, as in Newson et al., "Non-Local Patch-Based Image Inpainting", IPOL 2017.
+Colours are in levels of 255 here.
 """
 
 import dataclasses

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Example, Measurement
-from dgan_jax.ops import prefill
+from dgan_jax.ops import completion_fill, prefill
 from dgan_jax.tasks import holes
 
 FILLS = {
@@ -18,6 +18,8 @@ FILLS = {
     "biharmonic": prefill.biharmonic,
     "spline": prefill.spline,
     "coherent": prefill.coherent,
+    "completion": completion_fill.completion,
+    "completion_mean": completion_fill.completion_mean,
 }
 
 
@@ -36,7 +38,8 @@ class Inpaint:
     hole: str = "brush"
     """Hole sampler: see dgan data holes, or folder:PATH for mask files."""
     fill: str = "coherent"
-    """Cheap fill that the network sees and starts from: none, pull_push, harmonic, biharmonic, spline or coherent."""
+    """Fill that the network sees and starts from: none, pull_push, harmonic, biharmonic, spline or coherent, which are
+    cheap; completion or completion_mean, which copy patches and take seconds on the host."""
 
     def __post_init__(self) -> None:
         holes.named(self.hole)
