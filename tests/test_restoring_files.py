@@ -12,6 +12,7 @@ from PIL import Image
 from dgan_jax.cli.main import main
 from dgan_jax.core import failures
 from dgan_jax.data import ledger, matching
+from dgan_jax.data.images import read_image
 from dgan_jax.ops.denoise import noise_level
 
 NEAREST = ("--system", "nearest", "-o", "out")
@@ -37,6 +38,8 @@ def mask(path, box=(4, 4, 8, 9), size=(20, 16)):
 
 
 def run(capsys, *arguments, code=0):
+    if "--format" not in arguments:
+        arguments = (*arguments, "--format", "png")
     assert main(["restore", *arguments]) == code, capsys.readouterr()
     shown = capsys.readouterr()
     assert "Traceback" not in shown.err
@@ -394,7 +397,7 @@ def test_a_grey_photograph_gets_no_colour(work, capsys, monkeypatch, mode):
     monkeypatch.setattr("dgan_jax.api.restoring", lambda *_, **__: Colourful())
     run(capsys, "denoise", "a.png", "-o", "out")
     restored = Image.open("out/a.png")
-    values = np.asarray(restored.convert("RGB")).astype(int)
+    values = read_image("out/a.png").astype(int)
     assert (values.max() > values.min()).all()
     assert ((values.max(-1) - values.min(-1)).max() == 0) == (mode != "RGB")
     assert (restored.mode in ("RGB", "RGBA")) == (mode in ("RGB", "grey RGB"))
@@ -420,3 +423,24 @@ def test_the_noise_of_a_strip_is_that_of_its_neighbours():
     for strip in (noise, noise.transpose(1, 0, 2)):
         assert abs(float(noise_level(strip)) - 25) < 2
     assert float(noise_level(noise[:, :1])) == 0
+
+
+def test_data_and_evaluations_say_what_they_leave_out(work, capsys):
+    for i in range(3):
+        photo(f"phone/{i}.png", i, (16, 16))
+    touch("phone/a.HEIC", "phone/b.psd", "phone/sub/c.dng")
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "green")]
+    frames[0].save("phone/d.gif", save_all=True, append_images=frames[1:])
+    for command in (
+        ("data", "show", "phone"),
+        ("evaluate", "nearest", "--data", "phone", "--size", "16", "--task", "inpaint", "--hole", "box"),
+    ):
+        with pytest.warns(UserWarning, match="left out") as caught:
+            assert main(list(command)) == 0
+        said = " ".join(str(warning.message) for warning in caught)
+        for part in ("1 HEIC photograph (a.HEIC;", "1 Photoshop file (b.psd;", "1 raw photograph (c.dng;"):
+            assert part in said
+        assert "1 file holds further frames or pages, which are left out (phone/d.gif)" in said
+    touch("only/a.heic")
+    assert main(["data", "show", "only"]) == 2
+    assert "1 HEIC photograph" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import warnings
 from collections.abc import Sequence
 
 from dgan_jax.cli import environment
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Exit codes: 0 done, 2 bad input (one sentence on stderr), 70 diverged, 75 stopped by a signal and resumable.
     """
     environment.prepare()
+    warnings.formatwarning = lambda message, category, *_, **__: f"dgan: warning: {message}\n"
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())

@@ -13,7 +13,8 @@ from dgan_jax.cli.restoring import Work, restore_all, say
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Restore photographs of any size. Known pixels come back bit for bit; results are PNG files in the output
+    """Restore photographs of any size. Results have the format, depth, colour profile, EXIF and transparency of the
+    photographs, and pixels outside a hole come back bit for bit where the format has no losses. They go into the output
     folder, in sub-folders as the photographs are. Nothing that is there already is replaced."""
 
     task: tyro.conf.Positional[str]
@@ -36,6 +37,8 @@ class Options:
     """mixture: what is wrong and how much, as KIND=VALUE, for example noise=25 jpeg=40; what is not named is absent."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "restored"
     """Output folder."""
+    format: Literal["", "png", "jpg", "webp", "avif", "tif", "jp2"] = ""
+    """Format of the results; default: each photograph's own, where it can be written, else PNG."""
     again: bool = False
     """Restore anew what an earlier call has written; otherwise results of the same command are left as they are."""
     run: str | None = None
@@ -106,6 +109,7 @@ def plan(options: Options) -> Work:
     from dgan_jax.data import left_out
     from dgan_jax.data.ledger import Ledger
     from dgan_jax.data.matching import Masks, find_photos, result_names
+    from dgan_jax.data.photo_files import ending_of
 
     out = Path(options.out)
     folder = Path(options.hole) if options.hole not in (None, "alpha") and Path(str(options.hole)).is_dir() else None
@@ -115,7 +119,7 @@ def plan(options: Options) -> Work:
     number = lambda place, n: place if options.samples == 1 else place.with_name(f"{place.stem}_{n + 1}{place.suffix}")
     results = {
         file: [number(place, n) for n in range(options.samples)]
-        for file, place in result_names(found.photos, ".png").items()
+        for file, place in result_names(found.photos, lambda place: ending_of(place, options.format)).items()
     }
     restorer = functools.partial(
         api.restoring,

@@ -112,24 +112,32 @@ def restore_one(work: Work, file: Path) -> bool:
     todo = [n for n, place in enumerate(work.results[file]) if is_to_do(work, place, command)]
     if not todo:
         return False
-    from dgan_jax.data.images import count_frames, encode_image, read_native
+    from dgan_jax.data.images import count_frames
+    from dgan_jax.data.photo_files import encode, merged, read_photo
 
     megapixels = work.options.megapixels
-    picture = read_native(file, megapixels=megapixels)
+    photo = read_photo(file, megapixels=megapixels)
+    picture = photo.native
     frames = count_frames(file, megapixels=megapixels)
     if frames > 1:
         say(f"{file}: holds {frames} frames or pages; the first is restored, the others are left out", error=True)
-    image, finish = fitted(picture.eight(), work.restorer.channels)
+    image, finish = fitted(picture.straight(), work.restorer.channels)
     known = known_of(work, file, picture)
     photograph = work.restorer(image, **known, seed=work.options.seed)
     if "sigma" in photograph.y and "sigma" not in known:
         sigma = 127.5 * float(photograph.y["sigma"][0])
         limits = "" if work.options.system else " within what the network has learnt"
         say(f"{file}: noise of {sigma:.1f} grey levels, estimated{limits}")
+    inpainting, alpha = work.options.task == "inpaint", work.options.hole == "alpha"
     for n in todo:
         place = work.results[file][n]
-        work.ledger.write(place, encode_image(finish(photograph(n)), place.suffix), command)
+        whole = merged(photo, finish(photograph(n)), known["hole"] if inpainting else None, fill_alpha=alpha)
+        written = encode(photo, whole, place.suffix, same_quality=inpainting)
+        work.ledger.write(place, written.data, command)
         say(str(work.ledger.folder / place))
+        if n == todo[0]:
+            for note in written.notes:
+                say(f"{file}: {note}", error=True)
     return True
 
 

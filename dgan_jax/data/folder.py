@@ -3,13 +3,14 @@
 import importlib.util
 import io
 import tarfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from dgan_jax.data import images
+from dgan_jax.data import images, left_out
 from dgan_jax.data.images import MEGAPIXELS
 from dgan_jax.data.opening import open_file
 from dgan_jax.data.store import MEMORY, Source, attempt, collect, select, warn_skipped
@@ -56,10 +57,13 @@ def open_folder(
     too if the folder fits in `memory` (everything is decoded at the start), else replaced by the next file each time.
     labels: the sub-folders of `path` are the classes, in sorted order.
     """
-    paths = images.find_images(path)
+    paths, others = images.survey(path)
     if not paths:
         known = " ".join(sorted(images.EXTENSIONS))
-        raise ValueError(f"no images in folder {path} or below; looked for files ending in {known}")
+        also = f"; {left_out.summary(others)}" if others else ""
+        raise ValueError(f"no images in folder {path} or below; looked for files ending in {known}{also}")
+    if others:
+        warnings.warn(f"folder {path}: {left_out.summary(others)}", stacklevel=2)
     members = [file.relative_to(path) for file in paths]
     chosen = select([member.as_posix() for member in members], split, validation, f"folder {path}")
     numbers, classes = folder_labels(path, members) if labels else (None, ())
@@ -138,9 +142,13 @@ def encoded(
             image = images.decode_image(file, names[i], channels=channels, megapixels=megapixels)
         return images.resize_short(image, resize) if resize else image, 0 if labels is None else labels[i]
 
+    several: list[str] = []
+
     def size(i: int) -> tuple[int, int]:
         with stream(i) as file:
             height, width = images.encoded_size(file, names[i], megapixels=megapixels)
+            if PurePath(names[i]).suffix.lower() in images.SEVERAL and images.encoded_frames(file, names[i]) > 1:
+                several.append(names[i])
         return images.resized(height, width, resize) if resize else (height, width)
 
     options: dict[str, Any] = {"channels": channels, "classes": classes, "workers": workers}
@@ -150,6 +158,8 @@ def encoded(
     if not good:
         raise ValueError(f"{what}: none of {len(names)} images can be read; first: {errors[0]}")
     warn_skipped(what, len(names), errors)
+    if several:
+        warnings.warn(f"{what}: {left_out.frames(several)}", stacklevel=2)
     shapes = np.array(sizes)
     hold = int(np.prod(shapes, axis=1).sum()) * channels <= memory
     return collect(

@@ -27,6 +27,9 @@ EXTENSIONS = frozenset(
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "TIFF", "BMP", "GIF", "TGA", "PPM")
 """Pillow's names of these. Its other readers are never asked: that of EPS, for one, starts another program."""
 
+SEVERAL = frozenset({".png", ".webp", ".avif", ".tif", ".tiff", ".gif"})
+"""Endings of files that may hold several frames or pages."""
+
 MEGAPIXELS = 100.0
 
 _PILLOW_LIMIT = threading.Lock()
@@ -158,9 +161,15 @@ def count_frames(path: str | os.PathLike, *, megapixels: float = MEGAPIXELS) -> 
     """How many frames of an animation or pages of a document a file holds; only the first is ever read."""
     left_out.refuse_raw(path)
     with open_file(path) as stream:
-        if tiffs.is_tiff(_head(stream)):
-            return tiffs.count_pages(stream)
-    with opened(path, megapixels) as image:
+        return encoded_frames(stream, str(path), megapixels=megapixels)
+
+
+def encoded_frames(stream: BinaryIO, name: str, *, megapixels: float = MEGAPIXELS) -> int:
+    """As `count_frames`, of an open file."""
+    stream.seek(0)
+    if tiffs.is_tiff(_head(stream)):
+        return tiffs.count_pages(stream)
+    with parsed(stream, name, megapixels) as image:
         try:
             return int(getattr(image, "n_frames", 1))
         except Exception:  # a broken end is of no concern to who reads the first frame

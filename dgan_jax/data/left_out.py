@@ -73,3 +73,10 @@ def summary(paths: Sequence[PurePath]) -> str:
         what = kind if len(found) > 1 else kind.removesuffix("s")
         parts.append(f"{len(found)} {what} ({', '.join(found[:SHOWN])}{more}; {advice(kind)})")
     return f"left out: {', '.join(parts)}" if parts else ""
+
+
+def frames(names: Sequence[str]) -> str:
+    """For example: 2 files hold further frames or pages, which are left out (a.gif, b.tif)."""
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    what = "files hold" if len(names) > 1 else "file holds"
+    return f"{len(names)} {what} further frames or pages, which are left out ({', '.join(sorted(names)[:SHOWN])}{more})"

@@ -4,7 +4,7 @@ import glob
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -76,20 +76,17 @@ def placed(roots: dict[Path, Path]) -> dict[Path, PurePath]:
     return {path: absolute.relative_to(common) for path, absolute in whole.items()}
 
 
-def result_names(photos: dict[Path, PurePath], ending: str) -> dict[Path, PurePath]:
-    """photograph -> its place with another ending (".png"), or its own ("").
+def result_names(photos: dict[Path, PurePath], ending: Callable[[PurePath], str]) -> dict[Path, PurePath]:
+    """photograph -> its place with the ending that its result has.
 
     Where x.jpg would meet x.png, it is called x.jpg.png.
     """
-    if not ending:
-        return dict(photos)
-    names = {path: place.with_suffix(ending) for path, place in photos.items()}
+    names = {path: place.with_suffix(ending(place)) for path, place in photos.items()}
     meeting = Counter(str(name).casefold() for name in names.values())
+    alone = lambda path, name: meeting[str(name).casefold()] == 1 or photos[path] == name
     return {
-        path: name
-        if meeting[str(name).casefold()] == 1 or photos[path] == name
-        else place.with_name(place.name + ending)
-        for (path, place), name in zip(photos.items(), names.values(), strict=True)
+        path: name if alone(path, name) else photos[path].with_name(photos[path].name + name.suffix)
+        for path, name in names.items()
     }
 
 
