@@ -6,7 +6,7 @@ import pytest
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
-from dgan_jax.ops import patchmatch, prefill, seamless
+from dgan_jax.ops import completion_mean, patchmatch, prefill, seamless
 from dgan_jax.ops.completion import complete, pieces
 from dgan_jax.ops.filling import Style
 from dgan_jax.ops.patchmatch import HALF, PATCH, PLANES, Prices
@@ -36,7 +36,7 @@ def error(image, filled, hole):
     return float(np.sqrt(np.mean(np.square(image - filled)[hole])))
 
 
-@pytest.mark.parametrize("options", [{}, {"realism": 0.0, "runs": 2}], ids=["realistic", "least error"])
+@pytest.mark.parametrize("options", [{}, {"realism": 0.0, "runs": 4}], ids=["realistic", "least error"])
 def test_a_wall_goes_on(options):
     image, hole = bricks(), square()
     ours, smooth = run(image, hole, **options), prefill.coherent(image[None], hole[None, ..., None])[0]
@@ -68,6 +68,24 @@ def test_it_is_a_fill_of_the_task():
     for filled, original in zip(y["fill"], (image, -image), strict=True):
         assert error(original, filled, hole[..., 0] > 0) < 0.2
         np.testing.assert_array_equal(filled[hole[..., 0] == 0], original[hole[..., 0] == 0])
+
+
+def test_fake_holes_have_the_shape_and_lie_beside():
+    hole = square(60, 80, 10, 50, 20)
+    for fake in completion_mean.fakes(hole, 2, 0):
+        assert 0.5 * hole.sum() < np.sum(fake & ~hole) <= hole.sum()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_the_weight_of_the_completion_is_that_of_least_squares(share):
+    rng, counts = np.random.default_rng(0), np.arange(5000) < 4000
+    true, smooth = rng.normal(size=(2, 5000, 3))
+    completed = smooth + (true - smooth) / share  # what lies `share` of the way to it is the truth
+    noisy = completed + 0.5 * rng.normal(size=true.shape)
+    own = completion_mean.weight([(noisy, smooth, true, counts)], 0.25)
+    drawn = completion_mean.DRAWN
+    assert own == pytest.approx((1 - drawn) * share + drawn * completion_mean.USUAL, abs=0.01)
+    assert completion_mean.weight([], 0.0) == completion_mean.USUAL
 
 
 def test_windows_cover_their_pieces_and_pieces_the_image():

@@ -6,7 +6,7 @@ Granot et al., "Drop the GAN", CVPR 2022). `ops/filling.py` is one scale of it. 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -176,18 +176,6 @@ def complete(image: np.ndarray, hole: np.ndarray, seed: int, style: Style) -> np
     if min(hole[box].shape) <= PATCH:
         return None
     return Completion(image[box], hole[box], seed, style).run()
-
-
-SOFT = Style(reuse=0.0, copies=0, rounds=(10, 8, 6, 5, 4, 3), sweeps=3)
-"""Votes to the end, sources for nothing: blurred where nothing is certain."""
-
-
-def soft_mean(
-    image: np.ndarray, hole: np.ndarray, seed: int, *, runs: int, mapped: Callable[..., Iterable] = map
-) -> np.ndarray | None:
-    """The mean of `runs` soft completions, as `complete` returns one. mapped: like map, perhaps in several threads."""
-    made = list(mapped(lambda n: complete(image, hole, seed + n, SOFT), range(runs)))
-    return None if made[0] is None else np.mean(made, axis=0)
 
 
 Make = Callable[[np.ndarray, np.ndarray], np.ndarray | None]

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from dgan_jax.ops import completion as patches
+from dgan_jax.ops import completion_mean as means
 from dgan_jax.ops import prefill
 from dgan_jax.ops.filling import Style
 
@@ -20,7 +21,7 @@ def completion(image: jax.Array, hole: jax.Array) -> jax.Array:
 
 def completion_mean(image: jax.Array, hole: jax.Array) -> jax.Array:
     """The mean of several soft completions: blurred where they differ, with a smaller error than one of them."""
-    return _called(lambda levels, missing: patches.soft_mean(levels, missing, 0, runs=4), image, hole)
+    return _called(lambda levels, missing: means.soft_mean(levels, missing, 0, runs=4), image, hole)
 
 
 def _called(make: patches.Make, image: jax.Array, hole: jax.Array) -> jax.Array:
