@@ -87,7 +87,7 @@ class Attention(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         batch, height, width, channels = x.shape
-        if channels % self.heads:
+        if self.heads < 1 or channels % self.heads:
             raise ValueError(f"{channels} channels cannot be divided among {self.heads} heads of attention")
         each = channels // self.heads
         h = GroupNorm(self.groups, EPSILON, name="norm")(x)

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.process.gaussian import Chain, Tables, at, posterior_sample
-from dgan_jax.process.predictions import noise_of_x0
+from dgan_jax.process.gaussian import Chain, Tables, at
+from dgan_jax.process.predictions import noise_of_x0, previous
 from dgan_jax.samplers.ancestral import Limit, Noise, Predict, unlimited
 from dgan_jax.samplers.known import Known, relative, square_root
 
@@ -38,6 +38,22 @@ def noisy_step(
     return signal * x0 + known.weigh(spread, fresh) + known.weigh(kept, said)
 
 
+def posterior_step(
+    known: Known, tables: Tables, x0: jax.Array, x: jax.Array, index: jax.Array, fresh: jax.Array
+) -> jax.Array:
+    """x_t from x = x_{t+1} and x0 by the posterior, with what is measured in it (algorithms 1 and 3).
+
+    A noisy measurement brings noise of its own, which takes the place of as much of the posterior's.
+    """
+    share = at(tables.mean_x0, index, x)
+    width = jnp.where(at(tables.noise, index, x) == 0, 0.0, jnp.exp(0.5 * at(tables.log_variance, index, x)))
+    own = lambda s: share * relative(known.sigma, s)
+    trust = lambda s: jnp.where(own(s) <= width, 1.0, width / jnp.where(own(s) > 0, own(s), 1.0))
+    spread = lambda s: square_root(width**2 - own(s) ** 2)
+    x0 = x0 + known.weigh(trust, known.gap(x0, 1.0))
+    return previous(tables, x0, x, index) + known.weigh(spread, fresh)
+
+
 def sample(
     predict: Predict,
     process: Tables,
@@ -64,7 +80,7 @@ def sample(
     def after(x0: jax.Array, x: jax.Array, t: jax.Array, index: jax.Array, fresh: jax.Array) -> jax.Array:
         signal, level = at(tables.signal, index, x), at(tables.noise, index, x)
         if eta is None:
-            return posterior_sample(tables, x0 if not exact else corrected(known, x0), x, index, fresh)
+            return posterior_step(known, tables, x0, x, index, fresh)
         said = noise_of_x0(process, x0, x, t)
         if not exact:
             return noisy_step(known, x0, said, signal, level, fresh, eta)

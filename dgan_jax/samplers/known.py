@@ -10,8 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core.parts import Linear, Measurement
-from dgan_jax.spaces.space import Space
+from dgan_jax.core.parts import Linear, Measurement, Space
 
 Weights = Callable[[jax.Array], jax.Array]
 """Singular values -> a factor for each; 0 where A sees nothing."""
@@ -20,6 +19,10 @@ Weights = Callable[[jax.Array], jax.Array]
 @runtime_checkable
 class Spectral(Linear, Protocol):
     """A linear task that knows its singular vectors and its noise."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether `deviation` is 0 whatever was measured."""
 
     def deviation(self, y: Measurement) -> jax.Array:
         """[B, 1, 1, 1]: standard deviation of the noise on `values(y)`, in [-1, 1]."""

@@ -124,6 +124,11 @@ class Deblur:
 
         return jax.vmap(one)(values, y["kernel"])
 
+    @property
+    def exact(self) -> bool:
+        """Inverting a blur, even rounding matters."""
+        return False
+
     def deviation(self, y: Measurement) -> jax.Array:
         """Of the noise, or at least of rounding to 8 bits."""
         least = levels.ROUNDING if self.eight_bit else 0.0

@@ -100,6 +100,11 @@ class Denoise:
         del y
         return values
 
+    @property
+    def exact(self) -> bool:
+        """There is nothing but noise."""
+        return False
+
     def deviation(self, y: Measurement) -> jax.Array:
         """Of the noise: told or else estimated; for photons that of the mean brightness."""
         sigma = y["sigma"] if "sigma" in y else denoise.noise_level(y["image"])
