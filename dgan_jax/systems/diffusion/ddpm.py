@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import noise
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.core.parts import Denoiser, Measurement, OwnFigure, Player, Spec, Stage, System, Task
 from dgan_jax.nets.adm_unet import ADMUNet
 from dgan_jax.nets.ddpm_unet import DDPMUNet
-from dgan_jax.objectives.diffusion import diffusion
-from dgan_jax.process.gaussian import Chain, Gaussian, gaussian_of_betas
-from dgan_jax.process.predictions import PREDICTIONS, VARIANCES
+from dgan_jax.objectives.diffusion import bound, diffusion, prior_bound
+from dgan_jax.process.gaussian import Chain, Gaussian, at, diffuse, gaussian_of_betas
+from dgan_jax.process.predictions import PREDICTIONS, VARIANCES, previous
 from dgan_jax.process.schedules import SCHEDULES, betas_of
 from dgan_jax.samplers import ancestral
 from dgan_jax.spaces.pixel import pixel
@@ -32,6 +33,9 @@ PAPER = "Ho, Jain, Abbeel 2020, arXiv 2006.11239"
 TASKS = ("generate",)
 LENDS = (Denoiser,)
 FIXED = ("small", "large")
+TERMS = 100
+"""Network calls for the bits per dimension of an image."""
+PROTOCOL = "bits_per_dimension: the variational bound of images of 8 bits (Ho et al. 2020), an upper one"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,6 +153,31 @@ class Denoising:
             return x0, None
         return x0, VARIANCES[self.config.variance](self.process, said[..., channels:], t)
 
+    def bits(self, variables: dict, images: jax.Array, y: Measurement, keys: jax.Array) -> jax.Array:
+        """[B] bits per dimension of images of 8 bits: the variational bound, an upper one (Ho et al., equation 5).
+
+        Its T terms are cut into at most `TERMS` stretches, short where there is little noise and terms are large, and
+        one is drawn from each: unbiased.
+        """
+        steps = self.process.steps
+        edges = np.unique((steps * np.linspace(0, 1, TERMS + 1) ** 2).astype(int))
+
+        def term(total: jax.Array, inputs: tuple) -> tuple[jax.Array, None]:
+            number, first, count = inputs
+            own = walking.folded(keys, number)
+            times, drawn = jax.vmap(jax.random.split, out_axes=1)(own)
+            t = first + jax.vmap(lambda key: jax.random.randint(key, (), 0, count))(times)
+            x = diffuse(self.process, images, t + 1, noise.normals(drawn, images.shape[1:]))
+            x0, spread = self.predict(variables, x, t, y)
+            if spread is None:
+                spread = jnp.broadcast_to(at(self.process.log_variance, t, x), x.shape)
+            mean = previous(self.process, x0, x, t)
+            return total + count * bound(self.process, images, x, t, mean, spread), None
+
+        order = jnp.arange(len(edges) - 1), jnp.asarray(edges[:-1]), jnp.asarray(np.diff(edges))
+        total, _ = jax.lax.scan(term, jnp.zeros(images.shape[0]), order)
+        return total + prior_bound(self.process, images)
+
 
 def process_of(config: Config) -> Gaussian:
     betas = betas_of(config.schedule, config.steps, first=config.beta_first, last=config.beta_last)
@@ -181,4 +210,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     players = {"denoiser": Player(network, inputs, config.ema)}
     stages = (Stage("denoising", spec.steps, objective, {"denoiser": optimizer}),)
     multiple = 2 ** (len(config.multipliers) - 1) * space.factor
-    return System(restore, players, stages, multiple=multiple, calls=config.steps, draws=True, prior=prior)
+    own = OwnFigure(denoising.bits, "bits per dimension", False, PROTOCOL)
+    figures = {} if config.wavelet else {"bits_per_dimension": own}  # those of codes are not those of the image
+    return System(
+        restore, players, stages, multiple=multiple, calls=config.steps, draws=True, prior=prior, figures=figures
+    )
