@@ -261,8 +261,10 @@ def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict
     modules = {player: own.module for player, own in system.players.items()}
     converted = converters.players(name, modules, state)
     converters.check(converted, state_like(experiment, system, 0).params)
-    fresh = jax.device_get(fresh_state(experiment, system))
+    params = {player: held["params"] for player, held in converted.items()}
+    state_of = lambda held: {kind: tree for kind, tree in held.items() if kind != "params"}
+    given = {"params": params, "model_state": {player: state_of(held) for player, held in converted.items()}}
+    state = jax.device_get(fresh_state(experiment, system, given))
     claim(Path(out), experiment)
-    keep = {name: params for name, params in converted.items() if name in fresh.ema}
-    write_state(Path(out), experiment, fresh.replace(params={**fresh.params, **converted}, ema={**fresh.ema, **keep}))
-    return {name: sum(leaf.size for leaf in jax.tree.leaves(params)) for name, params in converted.items()}
+    write_state(Path(out), experiment, state)
+    return {player: sum(leaf.size for leaf in jax.tree.leaves(held)) for player, held in params.items()}

@@ -17,8 +17,8 @@ from dgan_jax.data.pictures import GAP, PAPER, grid, write_grid
 from dgan_jax.evaluate import Result
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.intervals import Figure
+from dgan_jax.metrics.metric import AnyMetric
 from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import AnyMetric
 
 BEST, NEAR = "best", "near"
 MARKS = {BEST: "*", NEAR: "≈", "": " "}

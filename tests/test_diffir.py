@@ -196,7 +196,7 @@ def test_published_files_of_both_stages_and_of_the_critic_become_players(prefix)
         }
         found = names.players(modules, file | (judged if prefix == "generator." else {}))
         assert found.keys() == ({player, "critic"} if prefix == "generator." else {player})
-        wanted = {player: params, "critic": critic["params"]}
+        wanted = {player: {"params": params}, "critic": critic}
         jax.tree.map(np.testing.assert_array_equal, found, {name: wanted[name] for name in found})
 
 
@@ -205,7 +205,7 @@ def test_a_perceptual_function_adds_its_weighted_value():
     config = dataclasses.replace(SMALL, adversarial=0.0, blocks=(0, 0, 0, 0), perceptual=7.0)
     batch, keys = {"image": jnp.zeros((2, 16, 16, 3))}, jax.random.split(jax.random.key(0), 2)
     task, losses = TASKS["inpaint"], []
-    for perceptual in (None, lambda image, truth: jnp.asarray(2.0)):
+    for perceptual in (None, lambda image, truth, frozen: jnp.asarray(2.0)):
         system = diffir.build(config, task, spec, perceptual=perceptual)
         objective = system.stages[0].objective
 

@@ -175,8 +175,8 @@ def test_published_files_become_players_by_what_they_hold():
     }
     found = names.players(modules, state)
     assert found.keys() == {"autoencoder", "patches"}
-    jax.tree.map(np.testing.assert_array_equal, found["autoencoder"], first)
-    jax.tree.map(np.testing.assert_array_equal, found["patches"], patches["params"])
+    jax.tree.map(np.testing.assert_array_equal, found["autoencoder"], {"params": first})
+    jax.tree.map(np.testing.assert_array_equal, found["patches"], patches)
     with pytest.raises(ValueError, match="neither a generator"):
         names.players(modules, {"conv.weight": np.zeros(3)})
     with pytest.raises(ValueError, match=r"encoder\.down\.0\.block\.1"):

@@ -8,9 +8,9 @@ import pytest
 
 from dgan_jax import tasks
 from dgan_jax.cli.main import main
-from dgan_jax.metrics.pretrained import PRETRAINED
 from dgan_jax.metrics.sets import SETS
 from dgan_jax.metrics.table import METRICS
+from dgan_jax.metrics.through_networks import PRETRAINED
 from dgan_jax.published import PROTOCOLS, TABLES, beside, corrections, rows
 from dgan_jax.published.data import FIGURES
 from dgan_jax.published.page import page

@@ -11,9 +11,9 @@ from dgan_jax.convert import metric_weights
 from dgan_jax.data.safetensors_file import read_weights
 from dgan_jax.metrics import fid, inception, kid, neighbours, networks
 from dgan_jax.metrics.discriminative import discriminate
-from dgan_jax.metrics.pretrained import PRETRAINED
 from dgan_jax.metrics.sets import SetMetric
 from dgan_jax.metrics.table import Metric
+from dgan_jax.metrics.through_networks import PRETRAINED
 from dgan_jax.nets import squeezenet
 from dgan_jax.nets.lpips import LEAST, TRUNKS
 

@@ -52,7 +52,7 @@ def to_weights(options: Options) -> int:
 
     from dgan_jax.cli.screen import console
     from dgan_jax.convert.metric_weights import convert
-    from dgan_jax.metrics.networks import NETWORKS, VARIABLE
+    from dgan_jax.pretrained import NETWORKS, VARIABLE
 
     assert options.network is not None
     out = options.out or os.environ.get(VARIABLE) or "weights"

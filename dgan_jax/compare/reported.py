@@ -13,7 +13,7 @@ from dgan_jax.data.pictures import damaged
 from dgan_jax.evaluate import Inputs, Result
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.intervals import Figure
-from dgan_jax.metrics.table import AnyMetric, Metric
+from dgan_jax.metrics.metric import AnyMetric, Metric
 from dgan_jax.report import Images, Report
 
 

@@ -20,7 +20,8 @@ from dgan_jax.data.pipeline import evaluation
 from dgan_jax.data.store import Source
 from dgan_jax.data.tiles import tiles
 from dgan_jax.evaluate import metrics_for
-from dgan_jax.metrics.table import AnyMetric, Metric, named
+from dgan_jax.metrics.metric import AnyMetric, Metric
+from dgan_jax.metrics.table import named
 from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import fill
 

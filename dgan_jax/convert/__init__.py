@@ -31,7 +31,9 @@ def rules(name: str) -> ModuleType:
 
 
 def players(name: str, modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player of system `name` from a published state dictionary; modules: its networks by player.
+    """Variables by player of system `name` from a published state dictionary; modules: its networks by player.
+
+    Of each player: "params" and, where its network has them, collections such as "batch_stats".
 
     A checkpoint of another network is a ValueError, in whatever way its arrays do not fit.
     """
@@ -47,9 +49,10 @@ def players(name: str, modules: Mapping[str, Any], state: State) -> dict[str, An
 
 
 def check(found: Mapping[str, Any], like: Mapping[str, Any]) -> None:
-    """A ValueError unless converted parameters have the shapes of the config's, `like`, both by player."""
-    for player, params in found.items():
-        ours, theirs = ({path: leaf.shape for path, leaf in flat(tree).items()} for tree in (like[player], params))
+    """A ValueError unless converted parameters have the shapes of the config's, `like`, by player."""
+    for player, variables in found.items():
+        trees = like[player], variables["params"]
+        ours, theirs = ({path: leaf.shape for path, leaf in flat(tree).items()} for tree in trees)
         different = next((path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)), None)
         if different is not None:
             raise ValueError(

@@ -193,5 +193,5 @@ def inferred_arguments(state: State, image_size: int) -> dict[str, Any]:
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player from a published file; a released `netG_*.pth` holds the averaged generator alone."""
-    return {"generator": generator_params(modules["generator"], state)}
+    """Variables by player from a published file; a released `netG_*.pth` holds the averaged generator alone."""
+    return {"generator": {"params": generator_params(modules["generator"], state)}}

@@ -167,8 +167,8 @@ def unet_state(module: DDPMUNet | ADMUNet, params: Any) -> dict[str, np.ndarray]
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player from a published file: there is one network."""
-    return {"denoiser": unet_params(modules["denoiser"], state)}
+    """Variables by player from a published file: there is one network."""
+    return {"denoiser": {"params": unet_params(modules["denoiser"], state)}}
 
 
 def taken(kind: str, args: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

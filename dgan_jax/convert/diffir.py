@@ -184,7 +184,7 @@ def stage_of(args: Mapping[str, Any], task: str, stage: int) -> FirstStage | Sec
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player from a published file: one of either stage, and the critic where it comes along."""
+    """Variables by player from a published file: one of either stage, and the critic where it comes along."""
     state = stripped(state)
     player = "first" if any(key.startswith("E.") for key in own(state)) else "second"
     if player not in modules:
@@ -192,7 +192,7 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
             f"the checkpoint is of DiffIR's {player} stage, the config's networks are {', '.join(modules)}; give a "
             "config that has it"
         )
-    found = {player: stage_params(modules[player], state)}
+    found = {player: {"params": stage_params(modules[player], state)}}
     if "critic" in modules and any(key.startswith("discriminator.") for key in state):
-        found["critic"] = critic_variables(modules["critic"], state)["params"]
+        found["critic"] = critic_variables(modules["critic"], state)
     return found

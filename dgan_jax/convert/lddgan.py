@@ -119,7 +119,7 @@ def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
-    """Parameters by player from a published file: `netG_*.pth`, a first stage with its patch critic, or both in one."""
+    """Variables by player from a published file: `netG_*.pth`, a first stage with its patch critic, or both in one."""
     if modules["autoencoder"].scale is None:
         raise ValueError(
             "no file tells by what the codes of a published autoencoder are divided; give a config with "
@@ -129,12 +129,12 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     found: dict[str, Any] = {}
     generator = {name: value for name, value in state.items() if name.startswith(("all_modules.", "z_transform."))}
     if generator:
-        found["generator"] = ddgan.generator_params(modules["generator"], generator)
+        found["generator"] = {"params": ddgan.generator_params(modules["generator"], generator)}
     if any(name.startswith(HALVES) for name in state):
-        found["autoencoder"] = autoencoder_params(modules["autoencoder"], state)
+        found["autoencoder"] = {"params": autoencoder_params(modules["autoencoder"], state)}
     patches = {name.removeprefix(PATCHES): value for name, value in state.items() if name.startswith(PATCHES)}
     if patches:
-        found["patches"] = patches_variables(modules["patches"], patches)["params"]
+        found["patches"] = patches_variables(modules["patches"], patches)
     if not found:
         raise ValueError(
             "the checkpoint holds neither a generator (all_modules.*) nor an autoencoder (encoder.*); "

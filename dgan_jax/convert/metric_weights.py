@@ -18,11 +18,11 @@ from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.convert.trees import Path, State, fill, unfill
 from dgan_jax.core.names import lookup
 from dgan_jax.data.safetensors_file import write_weights
-from dgan_jax.metrics.networks import NETWORKS
 from dgan_jax.nets.alexnet import AlexNet
 from dgan_jax.nets.inception_v3 import InceptionV3
 from dgan_jax.nets.lpips import LPIPS
 from dgan_jax.nets.vgg import VGG, layer_names
+from dgan_jax.pretrained import NETWORKS
 
 LEAVES = {
     **{"kernel": "weight", "scale": "weight", "bias": "bias"},

@@ -19,8 +19,9 @@ from dgan_jax.evaluate.running import Cost, Runner
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.diversity import SampleMetric
 from dgan_jax.metrics.intervals import Figure
+from dgan_jax.metrics.metric import AnyMetric, Metric
 from dgan_jax.metrics.sets import SetMetric, join
-from dgan_jax.metrics.table import AnyMetric, Metric, named
+from dgan_jax.metrics.table import named
 from dgan_jax.tasks.superres import SuperResolution
 
 __all__ = ["Cost", "Extreme", "Inputs", "Result", "damage", "evaluate", "measure_batch", "metrics_for"]

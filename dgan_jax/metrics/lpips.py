@@ -1,5 +1,5 @@
 """LPIPS of images, v0.1: the distance people would see. The shipped heads are the released ones (BSD-2-Clause, see
-lpips_heads.LICENSE.txt); trunks are read from a folder, see `metrics/networks.py`.
+lpips_heads.LICENSE.txt); trunks are read from a folder, see `pretrained.py`.
 
 Images are not resized, so LPIPS at 64 and at 256 pixels are different numbers.
 """
@@ -17,7 +17,7 @@ from dgan_jax.nets.lpips import LEAST, LPIPS, TRUNKS, distance, spatial
 
 HEADS = Path(__file__).with_name("lpips_heads.safetensors")
 TRUNK_OF = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
-"""The network of `metrics/networks.py` behind each version."""
+"""The network of `pretrained.py` behind each version."""
 
 
 def parameters(net: str, trunk: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Metrics of a whole set: two sets of images are described, image by image, and the two descriptions compared once.
 
 `features` runs on the device beside the per-image metrics; `figure` sees all of them on the host. Those that need
-published weights are in `metrics/pretrained.py`.
+published weights are in `metrics/through_networks.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

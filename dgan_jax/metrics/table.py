@@ -7,29 +7,15 @@ Every function is pure: (restored, original, hole or None) -> [B], on float imag
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
 from dgan_jax.core.names import lookup
 from dgan_jax.metrics import l1, psnr, seam, ssim
-from dgan_jax.metrics.diversity import DRAWN, SampleMetric
-from dgan_jax.metrics.sets import SETS, SetMetric
-
-Score = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
-
-
-class Metric(NamedTuple):
-    """A figure of merit; `protocol` is the sentence that goes under a table."""
-
-    function: Score
-    unit: str
-    higher_is_better: bool
-    protocol: str
-
-
-AnyMetric = Metric | SetMetric | SampleMetric
-"""Of single images, of whole sets, of several samples of an image."""
+from dgan_jax.metrics.diversity import DRAWN
+from dgan_jax.metrics.metric import AnyMetric, Metric, Score
+from dgan_jax.metrics.sets import SETS
 
 
 def whole(function: Callable[..., jax.Array], **options: object) -> Score:
@@ -102,15 +88,15 @@ for crop in (0, 2, 3, 4, 8):
 def named(names: Iterable[str], weights: str | Path | None = None) -> dict[str, AnyMetric]:
     """The metrics of these names, in this order; an unknown name is a ValueError with the nearest known one.
 
-    Those of `metrics.sets`, `metrics.diversity` and `metrics.pretrained` are known too. weights: the folder of the
-    networks that the last look through; None is the environment variable DGAN_WEIGHTS.
+    Those of `metrics.sets`, `metrics.diversity` and `metrics.through_networks` are known too. weights: the folder of
+    the networks that the last look through; None is the environment variable DGAN_WEIGHTS.
     """
     names = tuple(names)
     plain: dict[str, AnyMetric] = {**METRICS, **SETS, **DRAWN}
     if plain.keys() >= set(names):
         return {name: plain[name] for name in names}
-    # It builds on this file.
-    from dgan_jax.metrics.pretrained import PRETRAINED
+    # Published networks are loaded where a metric looks through one.
+    from dgan_jax.metrics.through_networks import PRETRAINED
 
     folder = None if weights is None else Path(weights)
     known: dict[str, Any] = {**plain, **PRETRAINED}

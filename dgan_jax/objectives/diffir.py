@@ -5,7 +5,7 @@ here, as published.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,12 +18,12 @@ from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase,
 Metrics = dict[str, jax.Array]
 Forward = Callable[[dict, Measurement, jax.Array, jax.Array], tuple[jax.Array, jax.Array, Metrics]]
 """(parameters by player, y, truth, noise [B, D]) -> (raw image, loss of the prior, metrics)."""
-ImageLoss = Callable[[jax.Array, jax.Array, Measurement], tuple[jax.Array, Metrics]]
-"""(raw image, truth, y) -> (loss, metrics)."""
+ImageLoss = Callable[[jax.Array, jax.Array, Measurement, Mapping[str, Any]], tuple[jax.Array, Metrics]]
+"""(raw image, truth, y, variables of frozen networks by name) -> (loss, metrics)."""
 Judge = Callable[[Any, Any, jax.Array], tuple[jax.Array, Sequence[jax.Array], Any]]
 """(critic parameters, its model state, images) -> (logits [B, h, w, 1], features, new model state)."""
-Perceptual = Callable[[jax.Array, jax.Array], jax.Array]
-"""(image, truth) -> scalar: a distance of features of some network with weights of its own."""
+Perceptual = Callable[[jax.Array, jax.Array, Mapping[str, Any]], jax.Array]
+"""(image, truth, variables of frozen networks by name) -> scalar: a distance of features of some network."""
 
 
 def weighted_l1(image: jax.Array, truth: jax.Array, hole: jax.Array, *, known: float, missing: float) -> jax.Array:
@@ -156,7 +156,7 @@ def restoration(
         image, loss, metrics = forward(params, draws.y, truth, draws.noise)
         state = dict(model_state)
         if image_loss is not None:
-            own, more = image_loss(image, truth, draws.y)
+            own, more = image_loss(image, truth, draws.y, context.frozen)
             loss, metrics = loss + own, metrics | more
         if adversary is not None:
             own, more, state["critic"] = adversary.teach(params["critic"], context.model_state["critic"], image, truth)

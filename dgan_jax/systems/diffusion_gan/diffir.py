@@ -17,7 +17,7 @@ the small one. Not as published: critics learn from what was restored after the 
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import jax
@@ -25,9 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dgan_jax import tasks
+from dgan_jax import pretrained, tasks
 from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task, Variables
-from dgan_jax.metrics import networks as pretrained
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
 from dgan_jax.nets.pix2pixhd_critic import PatchCritic
@@ -36,7 +35,6 @@ from dgan_jax.nets.prior_encoder import PriorEncoder, stacked
 from dgan_jax.nets.unet_critic import UNetCritic
 from dgan_jax.objectives.diffir import (
     Adversary,
-    Forward,
     ImageLoss,
     Perceptual,
     PlainAdversary,
@@ -45,7 +43,7 @@ from dgan_jax.objectives.diffir import (
     weighted_l1,
 )
 from dgan_jax.objectives.perceptual import REAL_ESRGAN, features_apart
-from dgan_jax.process.prior import noised, prior_chain
+from dgan_jax.process.prior import PriorChain, noised, prior_chain
 from dgan_jax.samplers import prior_chain as sampler
 
 PAPER = "Xia et al. 2023, arXiv 2303.09472"
@@ -199,32 +197,179 @@ def judging_pixels(critic: UNetCritic) -> Any:
     return judge
 
 
-def through_vgg(image: jax.Array, truth: jax.Array) -> jax.Array:
+def through_vgg(image: jax.Array, truth: jax.Array, frozen: Mapping[str, Any]) -> jax.Array:
     """The published perceptual distance of enlarged images, [B, H, W, 3] in [0, 1]."""
-    return features_apart(pretrained.read("vgg19", None).params, REAL_ESRGAN, image, truth)
+    return features_apart(frozen["vgg19"], REAL_ESRGAN, image, truth)
 
 
 def image_loss_of(config: Config, kind: str, perceptual: Perceptual | None, weight: float) -> ImageLoss:
     """The loss of a restored image, but for the critic's part."""
 
-    def loss(image: jax.Array, truth: jax.Array, y: Measurement) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def loss(
+        image: jax.Array, truth: jax.Array, y: Measurement, frozen: Mapping[str, Any]
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
         if kind == "inpaint":
             l1 = weighted_l1(image, truth, y["hole"], known=config.known, missing=config.missing)
         else:
             l1 = jnp.mean(jnp.abs(image - truth))
         total, metrics = config.l1 * l1, {"restorer/l1": l1}
         if perceptual is not None:
-            metrics["restorer/perceptual"] = perceptual(image, truth)
+            metrics["restorer/perceptual"] = perceptual(image, truth, frozen)
             total = total + weight * metrics["restorer/perceptual"]
         return total, metrics
 
     return loss
 
 
+@dataclasses.dataclass(frozen=True)
+class Restoring:
+    """Both stages' networks on a task: from a measurement, and in training the truth, to the image."""
+
+    config: Config
+    task: Task
+    first: FirstStage
+    second: SecondStage
+    chain: PriorChain
+    scale: int
+
+    @property
+    def kind(self) -> str:
+        return tasks.name_of(self.task)
+
+    @property
+    def width(self) -> int:
+        """Length of the prior."""
+        return 4 * self.config.encoder_features
+
+    def view(self, y: Measurement) -> jax.Array:
+        return viewing(self.config, self.kind)(y)
+
+    def enhance(self, restorer: Any, y: Measurement, prior: jax.Array) -> jax.Array:
+        """The raw image in [0, 1], known pixels not put back."""
+        image = cast(jax.Array, self.first.restorer.apply({"params": restorer}, self.view(y), prior))
+        return image + to_unit_range(self.task.start(y)) if self.config.residual and self.kind == "inpaint" else image
+
+    def taught(self, params: dict, y: Measurement, truth: jax.Array) -> jax.Array:
+        """The prior [B, D] that the first stage's encoder reads off the truth."""
+        own = {"params": params["first"]["encoder"]}
+        return cast(jax.Array, self.first.encoder.apply(own, stacked(self.view(y), truth, scale=self.scale)))
+
+    def denoised(self, params: dict, y: Measurement, x_init: jax.Array) -> jax.Array:
+        """The prior [B, D] that the chain ends with."""
+        own, second = params["second"], self.second
+        condition = second.condition.apply({"params": own["condition"]}, stacked(self.view(y), scale=self.scale))
+        denoise = lambda x, t: cast(jax.Array, second.denoiser.apply({"params": own["denoiser"]}, x, t, condition))
+        return sampler.sample(denoise, self.chain, x_init)[-1]
+
+    def by_truth(self, params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
+        """The first stage's forward pass (`objectives.diffir.Forward`)."""
+        del noise
+        return self.enhance(params["first"]["restorer"], y, self.taught(params, y, truth)), jnp.zeros(()), {}
+
+    def by_chain(self, params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
+        """The later stages' forward pass."""
+        teacher = jax.lax.stop_gradient(self.taught(params, y, truth))
+        student = self.denoised(params, y, noised(self.chain, teacher, noise))
+        distance, divergence = prior_losses(student, teacher)
+        metrics = {"prior/l1": distance, "prior/divergence": divergence}
+        return self.enhance(params["second"]["restorer"], y, student), self.config.prior * distance, metrics
+
+    def restore(self, variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
+        params = variables["params"]
+        x_init = jax.vmap(lambda key: jax.random.normal(key, (self.width,)))(keys)
+        early = variables["model_state"]["second"]["stage"]["first"] > 0
+        prior = jax.lax.cond(
+            early,
+            lambda: self.taught(params, y, to_unit_range(self.task.start(y))),
+            lambda: self.denoised(params, y, x_init),
+        )
+        # Choosing weights instead of images: one restorer to compile.
+        choose = lambda ours, theirs: jnp.where(early, ours, theirs)
+        restorer = jax.tree.map(choose, *(params[player]["restorer"] for player in ("first", "second")))
+        image = jnp.clip(2 * self.enhance(restorer, y, prior) - 1, -1, 1)
+        return image if self.kind == "superres" else self.task.project(image, y)
+
+    def players(self) -> dict[str, Player]:
+        nothing = lambda y: jnp.zeros((y["image"].shape[0], self.width))
+        none = lambda y: jnp.zeros(y["image"].shape[0], jnp.int32)
+        return {
+            "first": Player(self.first, lambda y: (self.view(y), y["image"])),
+            "second": Player(self.second, lambda y: (self.view(y), nothing(y), none(y)), self.config.ema),
+        }
+
+
+def opponent_of(
+    config: Config, kind: str, axis_name: str | None
+) -> tuple[PatchCritic | UNetCritic | None, Adversary | PlainAdversary | None]:
+    """The critic and what is learned from it, where there is one."""
+    dtype = jnp.dtype(config.dtype)
+    if config.adversarial and kind == "inpaint":
+        critic = PatchCritic(config.critic_features, config.critic_layers, axis_name, dtype)
+        return critic, Adversary(judging(critic), config.adversarial, config.feature_matching, config.r1)
+    if config.adversarial and config.third_share:
+        judge = UNetCritic(config.critic_features, dtype)
+        return judge, PlainAdversary(judging_pixels(judge), config.adversarial)
+    return None, None
+
+
+def hand_over(variables: Variables) -> Variables:
+    """The second stage begins with the first one's restorer."""
+    params = variables["params"]
+    second = {**params["second"], "restorer": params["first"]["restorer"]}
+    return {**variables, "params": {**params, "second": second}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What the stages have in common."""
+
+    config: Config
+    restoring: Restoring
+    adversary: Adversary | PlainAdversary | None
+
+    def stage(
+        self, name: str, steps: int, player: str, halvings: Sequence[float], loss: ImageLoss | None, judged: bool
+    ) -> Stage:
+        """A stage that trains `player`, "first" by the truth and "second" by the chain."""
+        config, restoring, first = self.config, self.restoring, player == "first"
+        opponent = self.adversary if judged else None
+        objective = restoration(
+            player=player, forward=restoring.by_truth if first else restoring.by_chain, image_loss=loss,
+            adversary=opponent, measure=restoring.task.measure, encode=to_unit_range, width=restoring.width,
+            model_state={"second": {"stage": {"first": np.float32(first)}}},
+        )  # fmt: skip
+        optimizer = lambda rate: adam(rate, halvings, steps, beta2=config.beta2, clip=config.clip)
+        optimizers = {player: optimizer(config.learning_rate)}
+        if opponent is not None:
+            optimizers["critic"] = optimizer(config.learning_rate_critic)
+        return Stage(name, steps, objective, optimizers)
+
+    def stages(self, total: int, image_loss: ImageLoss, seen_loss: ImageLoss) -> tuple[Stage, ...]:
+        """The stages that have steps, of `total`; the third one's loss is `seen_loss`."""
+        config, judged = self.config, self.restoring.kind == "inpaint"
+        # The last stage gets a step in the shortest of trainings too.
+        first = min(round(total * config.first_share), total - 1)
+        third = min(round(total * config.third_share), total - first)
+        rest = total - first - third
+        prior = min(round(rest * config.prior_share), max(0, rest - 1))
+        check = functools.partial(pretrained.read, "vgg19", None) if config.vgg else lambda: None
+        last = self.stage("third", third, "second", config.third_halvings, seen_loss, True)
+        made = [
+            self.stage("first", first, "first", config.first_halvings, image_loss, judged),
+            self.stage("prior", prior, "second", (), None, False),
+            self.stage("second", rest - prior, "second", config.second_halvings, image_loss, judged),
+            dataclasses.replace(last, check=check),
+        ]
+        made = [each for each in made if each.steps]
+        if first and len(made) > 1:
+            made[1] = dataclasses.replace(made[1], begin=hand_over)
+        return tuple(made)
+
+
 def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | None = None) -> System:
     """Players "first" and "second", each all that its stage trains together, and a "critic" of what has one.
 
-    perceptual: (restored, original), both [B, H, W, C] in [0, 1] -> scalar.
+    perceptual: (restored, original, frozen networks), both [B, H, W, C] in [0, 1] -> scalar.
     """
     kind = tasks.name_of(task)
     scale = getattr(task, "scale", 1)
@@ -232,109 +377,18 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
         raise ValueError(f"diffir enlarges by 2 or 4, got task.scale {scale}; try --task.scale 4")
     if config.third_share and kind != "superres":
         raise ValueError(f"only enlarging has a third stage, not {kind}; give --system.third_share 0")
-    first, second = networks(config, kind, scale, spec.channels)
-    chain, width = prior_chain(config.steps, start=config.beta_start, end=config.beta_end), 4 * config.encoder_features
-    view = viewing(config, kind)
-
-    def enhance(restorer: Any, y: Measurement, prior: jax.Array) -> jax.Array:
-        """The raw image in [0, 1], known pixels not put back."""
-        image = cast(jax.Array, first.restorer.apply({"params": restorer}, view(y), prior))
-        return image + to_unit_range(task.start(y)) if config.residual and kind == "inpaint" else image
-
-    def taught(params: dict, y: Measurement, truth: jax.Array) -> jax.Array:
-        own = {"params": params["first"]["encoder"]}
-        return cast(jax.Array, first.encoder.apply(own, stacked(view(y), truth, scale=scale)))
-
-    def denoised(params: dict, y: Measurement, x_init: jax.Array) -> jax.Array:
-        own = params["second"]
-        condition = second.condition.apply({"params": own["condition"]}, stacked(view(y), scale=scale))
-        denoise = lambda x, t: cast(jax.Array, second.denoiser.apply({"params": own["denoiser"]}, x, t, condition))
-        return sampler.sample(denoise, chain, x_init)[-1]
-
-    def by_truth(params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
-        del noise
-        return enhance(params["first"]["restorer"], y, taught(params, y, truth)), jnp.zeros(()), {}
-
-    def by_chain(params: dict, y: Measurement, truth: jax.Array, noise: jax.Array) -> tuple:
-        teacher = jax.lax.stop_gradient(taught(params, y, truth))
-        student = denoised(params, y, noised(chain, teacher, noise))
-        distance, divergence = prior_losses(student, teacher)
-        metrics = {"prior/l1": distance, "prior/divergence": divergence}
-        return enhance(params["second"]["restorer"], y, student), config.prior * distance, metrics
-
-    def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
-        params = variables["params"]
-        x_init = jax.vmap(lambda key: jax.random.normal(key, (width,)))(keys)
-        early = variables["model_state"]["second"]["stage"]["first"] > 0
-        prior = jax.lax.cond(
-            early,
-            lambda: taught(params, y, to_unit_range(task.start(y))),
-            lambda: denoised(params, y, x_init),
-        )
-        # Choosing weights instead of images: one restorer to compile.
-        choose = lambda ours, theirs: jnp.where(early, ours, theirs)
-        restorer = jax.tree.map(choose, *(params[player]["restorer"] for player in ("first", "second")))
-        image = jnp.clip(2 * enhance(restorer, y, prior) - 1, -1, 1)
-        return image if kind == "superres" else task.project(image, y)
-
-    dtype = jnp.dtype(config.dtype)
-    critic: Any = None
-    adversary: Adversary | PlainAdversary | None = None
-    if config.adversarial and kind == "inpaint":
-        critic = PatchCritic(config.critic_features, config.critic_layers, spec.axis_name, dtype)
-        adversary = Adversary(judging(critic), config.adversarial, config.feature_matching, config.r1)
-    elif config.adversarial and config.third_share:
-        critic = UNetCritic(config.critic_features, dtype)
-        adversary = PlainAdversary(judging_pixels(critic), config.adversarial)
+    chain = prior_chain(config.steps, start=config.beta_start, end=config.beta_end)
+    restoring = Restoring(config, task, *networks(config, kind, scale, spec.channels), chain, scale)
+    critic, adversary = opponent_of(config, kind, spec.axis_name)
     image_loss = image_loss_of(config, kind, perceptual, config.perceptual)
+    through = config.third_share > 0 and config.vgg > 0
     seen_loss = image_loss_of(config, kind, through_vgg if config.vgg else None, config.vgg)
-
-    def stage(
-        name: str, steps: int, player: str, forward: Forward, halvings: Sequence[float], *,
-        loss: ImageLoss | None = image_loss, judged: bool = kind == "inpaint", **more: Any,
-    ) -> Stage:  # fmt: skip
-        opponent = adversary if judged else None
-        objective = restoration(
-            player=player, forward=forward, image_loss=loss, adversary=opponent,
-            measure=task.measure, encode=to_unit_range, width=width,
-            model_state={"second": {"stage": {"first": np.float32(player == "first")}}},
-        )  # fmt: skip
-        optimizer = lambda rate: adam(rate, halvings, steps, beta2=config.beta2, clip=config.clip)
-        optimizers = {player: optimizer(config.learning_rate)}
-        if opponent is not None:
-            optimizers["critic"] = optimizer(config.learning_rate_critic)
-        return Stage(name, steps, objective, optimizers, **more)
-
-    def hand_over(variables: Variables) -> Variables:
-        params = variables["params"]
-        second = {**params["second"], "restorer": params["first"]["restorer"]}
-        return {**variables, "params": {**params, "second": second}}
-
-    # The last stage gets a step in the shortest of trainings too.
-    steps_first = min(round(spec.steps * config.first_share), spec.steps - 1)
-    steps_third = min(round(spec.steps * config.third_share), spec.steps - steps_first)
-    rest = spec.steps - steps_first - steps_third
-    steps_prior = min(round(rest * config.prior_share), max(0, rest - 1))
-    check = functools.partial(pretrained.read, "vgg19", None) if config.vgg else lambda: None
-    stages = [
-        stage("first", steps_first, "first", by_truth, config.first_halvings),
-        stage("prior", steps_prior, "second", by_chain, (), loss=None, judged=False),
-        stage("second", rest - steps_prior, "second", by_chain, config.second_halvings),
-        stage(
-            "third", steps_third, "second", by_chain, config.third_halvings, loss=seen_loss, judged=True, check=check
-        ),
-    ]
-    stages = [each for each in stages if each.steps]
-    if steps_first and len(stages) > 1:
-        stages[1] = dataclasses.replace(stages[1], begin=hand_over)
-
-    prior_inputs = lambda y: (jnp.zeros((y["image"].shape[0], width)), jnp.zeros(y["image"].shape[0], jnp.int32))
-    players = {
-        "first": Player(first, lambda y: (view(y), y["image"])),
-        "second": Player(second, lambda y: (view(y), *prior_inputs(y)), config.ema),
-    }
-    if adversary is not None:
+    players = restoring.players()
+    if critic is not None:
         players["critic"] = Player(critic, lambda y: (y["image"],))
-    # The condition encoder, the chain, the restorer.
-    multiple = 32 if kind == "superres" else 8
-    return System(restore, players, tuple(stages), multiple=multiple, calls=config.steps + 2, draws=True)
+    return System(
+        restoring.restore, players, Training(config, restoring, adversary).stages(spec.steps, image_loss, seen_loss),
+        multiple=32 if kind == "superres" else 8,
+        calls=config.steps + 2,  # the condition encoder, the chain, the restorer
+        draws=True, frozen={"vgg19": lambda: pretrained.read("vgg19", None).params} if through else {},
+    )  # fmt: skip

@@ -17,10 +17,10 @@ from dgan_jax.metrics.discriminative import discriminate
 from dgan_jax.metrics.fid import fid
 from dgan_jax.metrics.kid import kid
 from dgan_jax.metrics.lpips import TRUNK_OF, lpips, lpips_hole, parameters
+from dgan_jax.metrics.metric import Metric
 from dgan_jax.metrics.neighbours import coverage
-from dgan_jax.metrics.networks import Judge, place, read
 from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import Metric
+from dgan_jax.pretrained import Judge, place, read
 
 Figure = Callable[[Any, Any], float]
 Builder = Callable[[Path | None], Metric | SetMetric]
