@@ -26,7 +26,7 @@ from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Objective, Player, Space, Spec, Stage, System, Task
 from dgan_jax.nets.restoration_critic import RestorationCritic
 from dgan_jax.nets.restoration_unet import RestorationUNet
-from dgan_jax.objectives import two_stage
+from dgan_jax.objectives import residual_gan
 from dgan_jax.objectives.denoising_gan import PAIRS, Pair
 from dgan_jax.process.gaussian import Tables, gaussian, thinned, vp_betas
 from dgan_jax.process.residual import residual_shift, shift_roots
@@ -178,7 +178,7 @@ def decibels(restored: jax.Array, truth: jax.Array) -> jax.Array:
     return 10 * jnp.log10(jnp.mean(jnp.square(restored - truth), axis=(1, 2, 3)) + DARKEST)
 
 
-def seen(base: jax.Array, y: Measurement) -> jax.Array:
+def planes(base: jax.Array, y: Measurement) -> jax.Array:
     """[B, H, W, 2 C + 2]: first estimate, damaged image, hole, and how far the estimate may be wrong."""
     plane = jnp.ones((*y["image"].shape[:3], 1))
     hole = y["hole"] if "hole" in y else 0 * plane
@@ -190,113 +190,175 @@ def scale_of(y: Measurement) -> jax.Array:
     return y["contrast"] if "contrast" in y else jnp.asarray(levels.COMMON_CONTRAST)
 
 
+@dataclasses.dataclass(frozen=True)
+class Restoring:
+    """The networks on a task: codes of residuals from a measurement, and back to images.
+
+    Networks see and predict codes [B, H/f, W/f, C'] of the space; `params` are by player.
+    """
+
+    config: Config
+    task: Task
+    space: Space
+    chain: Chain
+    estimator: RestorationUNet
+    generator: RestorationUNet
+    refiner: RestorationUNet
+    critic: RestorationCritic
+
+    @property
+    def gain(self) -> float:
+        return GAIN if self.config.residual else 1.0
+
+    @property
+    def refining(self) -> bool:
+        """Whether the second stage corrects the first when restoring."""
+        return self.config.refine_share > 0 and self.config.refine and self.config.realism > 0
+
+    def base(self, y: Measurement) -> jax.Array:
+        """[B, H, W, C]: what residuals are over."""
+        return self.task.start(y) if self.config.residual else jnp.zeros_like(y["image"])
+
+    def encode(self, image: jax.Array, y: Measurement) -> jax.Array:
+        """The code of an image's residual."""
+        return self.gain * self.space.encode(image - self.base(y))
+
+    def decode(self, code: jax.Array, y: Measurement) -> jax.Array:
+        """The image of a residual's code."""
+        return self.base(y) + self.space.decode(code) / self.gain
+
+    def errors(self, code: jax.Array, truth: jax.Array, y: Measurement) -> jax.Array:
+        """[B]: in decibels, of the images of two codes."""
+        return decibels(self.decode(code, y), self.decode(truth, y))
+
+    def condition(self, y: Measurement) -> jax.Array:
+        return self.space.encode(planes(self.base(y), y))
+
+    def strengths(self, y: Measurement) -> jax.Array:
+        """[B, K]: what is wrong, in one unit for all tasks."""
+        return TOLD * levels.vector(self.task.strengths(y), y["image"].shape[0])
+
+    def hints(self, z: jax.Array, y: Measurement) -> jax.Array:
+        """[B, Z + K]: the latent and what is wrong."""
+        return jnp.concatenate([DRAWN * z, self.strengths(y)], axis=-1)
+
+    def corrected(self, code: jax.Array, change: jax.Array, y: Measurement) -> jax.Array:
+        """code + change, the latter in units of what may be wrong, and what is known put back."""
+        image = self.decode(code, y) + (scale_of(y) if self.config.residual else 1.0) * self.space.decode(change)
+        return self.encode(self.task.project(image, y), y)
+
+    def estimator_inputs(self, y: Measurement) -> tuple[jax.Array, ...]:
+        nothing, none = self.space.encode(y["image"])[..., :0], jnp.zeros(y["image"].shape[0], jnp.int32)
+        return nothing, none, self.strengths(y), self.condition(y)
+
+    def least(self, params: Any, y: Measurement) -> jax.Array:
+        """The code of least error."""
+        change = cast(jax.Array, self.estimator.apply({"params": params["estimator"]}, *self.estimator_inputs(y)))
+        return self.corrected(jnp.zeros_like(change), change, y)
+
+    def beside(self, y: Measurement, best: jax.Array) -> jax.Array:
+        """What generator, refiner and critic see beside their codes: the code of least error and the condition."""
+        return jnp.concatenate([best, self.condition(y)], axis=-1)
+
+    def predict(
+        self, params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement, best: jax.Array
+    ) -> jax.Array:
+        """x0, what is left over the code of least error; params are the generator's."""
+        change = self.generator.apply({"params": params}, x, t, self.hints(z, y), self.beside(y, best))
+        return self.corrected(best, cast(jax.Array, change), y) - best
+
+    def refine(self, params: Any, x: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
+        """x0 corrected; params are the refiner's."""
+        none = jnp.zeros(x.shape[0], jnp.int32)
+        change = self.refiner.apply({"params": params}, x, none, self.hints(z, y), self.beside(y, best))
+        return self.corrected(best + x, cast(jax.Array, change), y) - best
+
+    def judge(
+        self, params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement, best: jax.Array
+    ) -> jax.Array:
+        """Logits [B, places]; params are a critic's."""
+        return cast(jax.Array, self.critic.apply({"params": params}, x_t, t, x_next, self.beside(y, best)))
+
+    def sample(self, params: Any, y: Measurement, best: jax.Array, keys: jax.Array) -> jax.Array:
+        """x0 by the whole chain."""
+        step = lambda x, t, z: self.predict(params["generator"], x, jnp.asarray(self.chain.names)[t], z, y, best)
+        return sample_from_keys(
+            step, self.chain.tables, keys, best.shape[1:], self.config.latent, spread=self.chain.spread,
+            places=noise.places(y, best.shape[1]),
+        )  # fmt: skip
+
+    def restore(self, variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
+        params = variables["params"]
+        code = self.least(params, y)
+        if self.config.realism:
+            draw = lambda key: jax.random.normal(jax.random.fold_in(key, 1), (self.config.latent,))
+            left = self.sample(params, y, code, keys)
+            if self.refining:
+                left = self.refine(params["refiner"], left, jax.vmap(draw)(keys), y, code)
+            code = code + self.config.realism * left
+        # Once more: a space and its inverse return what is known but for rounding.
+        return jnp.clip(self.task.project(self.decode(code, y), y), -1, 1)
+
+    def inputs(self, y: Measurement) -> tuple[jax.Array, ...]:
+        """Of generator and refiner."""
+        x, batch = self.space.encode(y["image"]), y["image"].shape[0]
+        latents = self.hints(jnp.zeros((batch, self.config.latent)), y)
+        return x, jnp.zeros(batch, jnp.int32), latents, self.beside(y, x)
+
+    def critic_inputs(self, y: Measurement) -> tuple[jax.Array, ...]:
+        x, t, _, beside = self.inputs(y)
+        return x, t, x, beside
+
+    def players(self) -> dict[str, Player]:
+        """Those that the config trains."""
+        config, second = self.config, self.config.refine_share > 0
+        players = {
+            "estimator": Player(self.estimator, self.estimator_inputs, config.ema),
+            "generator": Player(self.generator, self.inputs, config.ema),
+            **({"refiner": Player(self.refiner, self.inputs, config.ema)} if second else {}),
+        }
+        critics = ("critic", "second_critic")[: 1 + second] if config.adversarial else ()
+        return players | {name: Player(self.critic, self.critic_inputs) for name in critics}
+
+
+def objectives(restoring: Restoring) -> tuple[Objective, Objective, Objective]:
+    """Of the estimator, of the generator against its critic, of the refiner against its own."""
+    config, task = restoring.config, restoring.task
+    process = lookup("process", config.process, CHAINS)(config.steps, config.steps).tables
+    pair: Pair = lookup("pair", config.pair, PAIRS)
+    shared: Any = {
+        "least": restoring.least, "measure": task.measure, "encode": restoring.encode, "errors": restoring.errors
+    }  # fmt: skip
+    contest: Any = {
+        "judge": restoring.judge, "decode": restoring.decode, "latent": config.latent,
+        "gamma": config.gradient_penalty, "every": config.penalty_every,
+        "weights": residual_gan.Weights(config.adversarial, config.texture, config.reconstruction),
+    }  # fmt: skip
+    estimate = residual_gan.estimate(**shared)
+    first = residual_gan.adversarial(predict=restoring.predict, process=process, pair=pair, **shared, **contest)
+    second = residual_gan.refinement(sample=restoring.sample, refine=restoring.refine, **shared, **contest)
+    return estimate, first, second
+
+
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "estimator", "generator", "critic" and, with a second stage, "refiner" and "second_critic"."""
     space = lookup("space", config.space, SPACES)(config.wavelet_levels)
     channels, dtype = space.channels(spec.channels), jnp.dtype(config.dtype)
-    made = lookup("process", config.process, CHAINS)
-    process, chain = made(config.steps, config.steps).tables, made(config.steps, config.restore_steps)
-    pair: Pair = lookup("pair", config.pair, PAIRS)
     net = lambda features, blocks: RestorationUNet(channels, features, blocks, dtype=dtype, remat=config.remat)
-    estimator = net(config.estimator_features, config.estimator_blocks)
-    generator = net(config.features, config.blocks)
-    refiner = net(config.refiner_features, config.refiner_blocks)
-    critic = RestorationCritic(config.critic_features, config.critic_blocks, dtype=dtype)
-
-    base = lambda y: task.start(y) if config.residual else jnp.zeros_like(y["image"])
-    gain = GAIN if config.residual else 1.0
-    encode = lambda image, y: gain * space.encode(image - base(y))
-    decode = lambda code, y: base(y) + space.decode(code) / gain
-    condition = lambda y: space.encode(seen(base(y), y))
-
-    def strengths(y: Measurement) -> jax.Array:
-        return TOLD * levels.vector(task.strengths(y), y["image"].shape[0])
-
-    def told(z: jax.Array, y: Measurement) -> jax.Array:
-        return jnp.concatenate([DRAWN * z, strengths(y)], axis=-1)
-
-    def corrected(code: jax.Array, change: jax.Array, y: Measurement) -> jax.Array:
-        """code + change, the latter in units of what may be wrong, and what is known put back."""
-        image = decode(code, y) + (scale_of(y) if config.residual else 1.0) * space.decode(change)
-        return encode(task.project(image, y), y)
-
-    def estimator_inputs(y: Measurement) -> tuple[jax.Array, ...]:
-        nothing, none = space.encode(y["image"])[..., :0], jnp.zeros(y["image"].shape[0], jnp.int32)
-        return nothing, none, strengths(y), condition(y)
-
-    def least(params: Any, y: Measurement) -> jax.Array:
-        change = cast(jax.Array, estimator.apply({"params": params["estimator"]}, *estimator_inputs(y)))
-        return corrected(jnp.zeros_like(change), change, y)
-
-    def given(y: Measurement, best: jax.Array) -> jax.Array:
-        return jnp.concatenate([best, condition(y)], axis=-1)
-
-    def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
-        change = cast(jax.Array, generator.apply({"params": params}, x, t, told(z, y), given(y, best)))
-        return corrected(best, change, y) - best
-
-    def refine(params: Any, x: jax.Array, z: jax.Array, y: Measurement, best: jax.Array) -> jax.Array:
-        none = jnp.zeros(x.shape[0], jnp.int32)
-        change = cast(jax.Array, refiner.apply({"params": params}, x, none, told(z, y), given(y, best)))
-        return corrected(best + x, change, y) - best
-
-    def judge(
-        params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement, best: jax.Array
-    ) -> jax.Array:
-        return cast(jax.Array, critic.apply({"params": params}, x_t, t, x_next, given(y, best)))
-
-    def sample(params: Any, y: Measurement, best: jax.Array, keys: jax.Array) -> jax.Array:
-        step = lambda x, t, z: predict(params["generator"], x, jnp.asarray(chain.names)[t], z, y, best)
-        places, shape = noise.places(y, best.shape[1]), best.shape[1:]
-        return sample_from_keys(step, chain.tables, keys, shape, config.latent, spread=chain.spread, places=places)
-
-    second = config.refine_share > 0
-    refining = second and config.refine and config.realism > 0
-
-    def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
-        params = variables["params"]
-        code = least(params, y)
-        if config.realism:
-            draw = lambda key: jax.random.normal(jax.random.fold_in(key, 1), (config.latent,))
-            left = sample(params, y, code, keys)
-            if refining:
-                left = refine(params["refiner"], left, jax.vmap(draw)(keys), y, code)
-            code = code + config.realism * left
-        # Once more: a space and its inverse return what is known but for rounding.
-        return jnp.clip(task.project(decode(code, y), y), -1, 1)
-
-    errors = lambda code, truth, y: decibels(decode(code, y), decode(truth, y))
-    shared: Any = {"least": least, "measure": task.measure, "encode": encode, "errors": errors}
-    contest: Any = {
-        "judge": judge, "decode": decode, "latent": config.latent,
-        "gamma": config.gradient_penalty, "every": config.penalty_every,
-        "weights": two_stage.Weights(config.adversarial, config.texture, config.reconstruction),
-    }  # fmt: skip
-    estimate = two_stage.estimate(**shared)
-    first = two_stage.adversarial(predict=predict, process=process, pair=pair, **shared, **contest)
-    refinement = two_stage.refinement(sample=sample, refine=refine, **shared, **contest)
-
-    def inputs(y: Measurement) -> tuple[jax.Array, ...]:
-        x, batch = space.encode(y["image"]), y["image"].shape[0]
-        return x, jnp.zeros(batch, jnp.int32), told(jnp.zeros((batch, config.latent)), y), given(y, x)
-
-    def critic_inputs(y: Measurement) -> tuple[jax.Array, ...]:
-        x, t, _, seen = inputs(y)
-        return x, t, x, seen
-
-    players = {
-        "estimator": Player(estimator, estimator_inputs, config.ema),
-        "generator": Player(generator, inputs, config.ema),
-        **({"refiner": Player(refiner, inputs, config.ema)} if second else {}),
-    }
-    if config.adversarial:
-        players |= {name: Player(critic, critic_inputs) for name in ("critic", "second_critic")[: 1 + second]}
+    restoring = Restoring(
+        config, task, space, lookup("process", config.process, CHAINS)(config.steps, config.restore_steps),
+        estimator=net(config.estimator_features, config.estimator_blocks),
+        generator=net(config.features, config.blocks),
+        refiner=net(config.refiner_features, config.refiner_blocks),
+        critic=RestorationCritic(config.critic_features, config.critic_blocks, dtype=dtype),
+    )  # fmt: skip
     depths = [config.estimator_features, config.features, config.critic_features]
-    depths += [config.refiner_features] if second else []
-    multiple = space.factor * 2 ** (max(map(len, depths)) - 1)
-    calls = 1 + bool(config.realism) * (config.restore_steps + refining)
-    stages = training(config, spec, estimate, first, refinement)
-    return System(restore, players, stages, multiple=multiple, calls=calls, draws=config.realism > 0)
+    depths += [config.refiner_features] if config.refine_share else []
+    return System(
+        restoring.restore, restoring.players(), training(config, spec, *objectives(restoring)),
+        multiple=space.factor * 2 ** (max(map(len, depths)) - 1),
+        calls=1 + bool(config.realism) * (config.restore_steps + restoring.refining), draws=config.realism > 0,
+    )  # fmt: skip
 
 
 def training(
@@ -322,6 +384,6 @@ def training(
         stage("estimate", first, estimate, {"estimator": config.learning_rate}, 0.9),
         stage("adversarial", spec.steps - first - last, adversarial, both),
         stage("refinement", last, refinement, second) if not config.joint
-        else stage("joint", last, two_stage.together(adversarial, refinement), {**both, **second}),
+        else stage("joint", last, residual_gan.together(adversarial, refinement), {**both, **second}),
     ]  # fmt: skip
     return tuple(each for each in made if each.steps)

@@ -1,4 +1,4 @@
-"""Objectives of our two-stage restorer: least error, then diffusion of what it leaves, then a refiner.
+"""The three objectives of our restorer: least error, then a diffusion-GAN of what it leaves, then a refiner.
 
 An estimator learns the answer of least error, alone. What is then still missing of the truth is what cannot be known:
 a diffusion-GAN (`objectives/denoising_gan.py`) draws it, on top of the estimator, which is frozen by then. A sum of the
