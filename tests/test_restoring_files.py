@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dgan_jax.cli import screen
 from dgan_jax.cli.main import main
 from dgan_jax.core import failures
 from dgan_jax.data import ledger, matching
@@ -444,3 +445,20 @@ def test_data_and_evaluations_say_what_they_leave_out(work, capsys):
     touch("only/a.heic")
     assert main(["data", "show", "only"]) == 2
     assert "1 HEIC photograph" in capsys.readouterr().err
+
+
+# Progress.
+
+
+def test_a_pipe_sees_how_far_the_work_is(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(screen.time, "monotonic", lambda: next(clock))
+    with screen.counting("restoring", 4) as count:
+        for windows in range(6):
+            count.part(windows, 10)
+        count(1)
+        count(4)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("restoring: 0.1 of 4 done, ")
+    assert lines[0].endswith(" s left")
+    assert len(lines) == 3

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
@@ -67,16 +68,48 @@ def training() -> Iterator[Callable[[Step], None]]:
         yield advance
 
 
+EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+class Count:
+    """Called with how many are done; `part` is how far the one is that is worked on, as (windows done, of how many)."""
+
+    def __init__(self, what: str, total: int | None, show: Callable[[float], None] | None):
+        self._what, self._total, self._show = what, total, show
+        self._done, self._began = 0, time.monotonic()
+        self._said = self._began
+
+    def __call__(self, done: int) -> None:
+        self._done = done
+        self._tell(float(done))
+
+    def part(self, done: int, of: int) -> None:
+        self._tell(self._done + done / max(1, of))
+
+    def _tell(self, done: float) -> None:
+        if self._show is not None:
+            self._show(done)
+            return
+        now = time.monotonic()
+        if now - self._said < EVERY or done == self._total:
+            return
+        self._said = now
+        of, left = "", ""
+        if self._total:
+            of = f" of {self._total}"
+            left = f", {(now - self._began) * (self._total - done) / done:.0f} s left" if done else ""
+        print(f"{self._what}: {done:.2f}".rstrip("0").rstrip(".") + f"{of} done{left}", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
-def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar over images; silent where there is no terminal."""
-    with Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not sys.stdout.isatty(),
-    ) as bar:
-        job = bar.add_task(what, total=total)
-        yield lambda done: bar.update(job, completed=done)
+def counting(what: str, total: int | None) -> Iterator[Count]:
+    """A bar over images; without a terminal a plain line on stderr every `EVERY` seconds."""
+    if not sys.stdout.isatty():
+        yield Count(what, total, None)
+        return
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        job = bar.add_task(what, total=total, told="")
+        told = lambda done: f"{int(done)}/{total or '?'}"
+        yield Count(what, total, lambda done: bar.update(job, completed=done, told=told(done)))
