@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 FEW, MOST = 6, 25
 """Inputs of an entrance that has to compute something, and of one that has not."""
-COSTLY = ("photographs", "masks", "folders", "configs", "overrides", "run configs", "comparisons", "datasets")
+COSTLY = ("photographs", "masks", "folders", "albums", "configs", "overrides", "run configs", "comparisons", "datasets")
 DANGEROUS = (
     "PNG of 10 gigapixels", "profile that unfolds to a gigabyte", "npz that says 4 TiB", "tar with a header of 8 GiB"
 )  # fmt: skip

@@ -233,3 +233,26 @@ def test_what_was_written_is_compared(tmp_path, monkeypatch):
     with pytest.raises(AssertionError, match="does not hold the pixels"):
         restored(path)
     assert SRGB
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+@pytest.mark.parametrize("ending", [".tif", ".jp2", ".png", ".ppm", ".avif", ".webp"])
+def test_a_turned_photograph_is_upright_in_every_format_and_keeps_its_exif(tmp_path, ending, number):
+    about = Image.Exif()
+    about.load(exif())
+    about[0x0112] = number
+    path = tmp_path / "a.jpg"
+    Image.fromarray(pixels("RGB")).save(path, exif=about, quality=95)
+    upright = images.read_native(path).pixels
+    _, data, _ = restored(path, hole=np.zeros((*upright.shape[:2], 1), np.float32), ending=ending)
+    found = images.decode_native(data, "b")
+    assert np.abs(found.pixels.astype(int) - upright).mean() < (0 if ending in (".tif", ".png") else 4) + 0.1
+    if ending in (".tif", ".png", ".webp", ".avif"):
+        held = Image.open(io.BytesIO(data)).getexif()
+        assert held[0x010F] == "Maker"
+        assert held.get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"
+    (tmp_path / f"c{ending}").write_bytes(data)
+    if ending == ".tif":
+        _, back, _ = restored(tmp_path / "c.tif", hole=np.zeros((*upright.shape[:2], 1), np.float32), ending=".png")
+        np.testing.assert_array_equal(images.decode_native(back, "d").pixels, upright)
+        assert Image.open(io.BytesIO(back)).getexif().get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"

@@ -27,6 +27,7 @@ WRITTEN = {
 """Endings of what can be written."""
 DEEP = ("PNG", "TIFF", "JPEG2000", "PPM")
 WITH_ALPHA = ("PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA")
+TURNING = ("PNG", "JPEG", "WEBP", "AVIF")
 QUALITY = 95
 BACK = {6: 8, 8: 6}
 """The orientation whose turn undoes that of another; of all others it is their own."""
@@ -128,7 +129,11 @@ def encode(photo: Photo, picture: Native, ending: str, *, same_quality: bool = T
     format = photo.format if same else own
     notes: list[str] = []
     picture = _fitting(photo, picture, format, notes)
-    turn = native.TURNED[BACK.get(photo.orientation, photo.orientation) if photo.orientation in native.TURNED else 1]
+    if photo.tiff is not None and format != "TIFF":
+        photo = dataclasses.replace(photo, about=tiff_writing.about(photo.tiff, photo.native.profile), orientation=1)
+    # Formats that say how pixels are to be turned keep them as they were stored.
+    turned = photo.orientation if (photo.tiff is not None or (format in TURNING and "exif" in photo.about)) else 1
+    turn = native.TURNED.get(BACK.get(turned, turned), native.TURNED[1])
     stored = np.ascontiguousarray(turn(picture.pixels))
     alpha = None if picture.alpha is None else np.ascontiguousarray(turn(picture.alpha))
     values = stored if alpha is None else np.dstack([stored, alpha])

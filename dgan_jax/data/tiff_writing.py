@@ -15,6 +15,8 @@ STRUCTURE = frozenset((
 ))  # fmt: skip
 """Tags that say how pixels are stored, and those that are written by themselves."""
 COMPRESSIONS = {1: None, 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
+TEXTS = (270, 271, 272, 305, 306, 315, 33432)
+"""Description, make, model, software, date, artist, copyright."""
 EXIF_TAGS = (34665, 34853)
 """Pointers to the directories of EXIF and of GPS."""
 
@@ -72,6 +74,33 @@ def _directories(stream: BinaryIO) -> dict[int, dict]:
         return {}
 
 
+def about(told: Kept, profile: bytes | None) -> dict[str, Any]:
+    """What describes a TIFF, as Pillow's writers of other formats take it; pixels are upright then."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    for code, _, _, value, _ in told.tags:
+        if code in TEXTS:
+            exif[code] = value
+    for code, entries in told.directories.items():
+        exif.get_ifd(code).update({key: value for key, value in entries.items() if not isinstance(value, dict)})
+    found: dict[str, Any] = {"exif": exif.tobytes()} if len(exif) or told.directories else {}
+    xmp = next((value for code, _, _, value, _ in told.tags if code == 700), None)
+    if told.resolution and told.unit == 2:
+        found["dpi"] = tuple(a / b for a, b in told.resolution)
+    return found | ({"xmp": xmp} if isinstance(xmp, bytes) else {}) | ({"icc_profile": profile} if profile else {})
+
+
+def described(exif: bytes) -> tuple[list[tuple], dict[int, dict]]:
+    """The texts and the directories of EXIF that came with another format, as `write` takes them."""
+    from PIL import Image
+
+    held = Image.Exif()
+    held.load(exif)
+    texts = [(code, 2, len(held[code]) + 1, held[code], True) for code in TEXTS if isinstance(held.get(code), str)]
+    return texts, {code: dict(found) for code in EXIF_TAGS if (found := held.get_ifd(code))}
+
+
 def write(values: np.ndarray, alpha: bool, profile: bytes | None, told: Kept | None, about: dict[str, Any]) -> bytes:
     """[H, W, C] uint8 or uint16 -> the bytes of a TIFF. about: of a photograph that was no TIFF (dpi, xmp)."""
     import tifffile
@@ -80,19 +109,21 @@ def write(values: np.ndarray, alpha: bool, profile: bytes | None, told: Kept | N
     kind = {1: "minisblack", 3: "rgb", 4: "separated"}[count]
     options: dict[str, Any] = {"compression": "deflate", "predictor": True}
     tags: list[tuple] = []
+    directories: dict[int, dict] = {}
     if told is not None:
         options = {"compression": told.compression, "predictor": told.predictor, "byteorder": told.order}
         if told.resolution:
             options |= {"resolution": told.resolution, "resolutionunit": told.unit}
-        tags = list(told.tags)
+        tags, directories = list(told.tags), told.directories
     else:
+        if "exif" in about:
+            tags, directories = described(about["exif"])
         if "dpi" in about:
             options |= {"resolution": tuple(float(v) for v in about["dpi"]), "resolutionunit": 2}
         if "xmp" in about:
             tags.append((700, 1, len(about["xmp"]), about["xmp"], True))
     if not any(tag[0] == 305 for tag in tags):
         options["software"] = False
-    directories = told.directories if told is not None else {}
     # tifffile writes no such pointers: their neighbours are, and get their numbers afterwards.
     tags += [(code - 1, 4, 1, 0, True) for code in directories]
     stream = io.BytesIO()

@@ -20,6 +20,7 @@ ENTRANCES = {
     "photographs": Entrance(pictures.photographs, 22),
     "masks": Entrance(pictures.masks, 9),
     "folders": Entrance(pictures.folders, 6),
+    "albums": Entrance(pictures.albums, 6),
     "arrays": Entrance(arrays.arrays, 12),
     "tars": Entrance(arrays.tars, 8),
     "configs": Entrance(orders.configs, 5),

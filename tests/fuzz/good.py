@@ -7,7 +7,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms
 
 HEIGHT, WIDTH = 24, 32
@@ -78,6 +80,17 @@ def images() -> dict[str, bytes]:
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4"):
         image = in_mode("1") if compression == "group4" else picture()
         made[f"TIFF {compression}"] = encoded(image, "TIFF", compression=compression)
+    deep = np.asarray(picture()).astype(np.uint16) * 257
+    for name, values, options in (
+        ("planes", np.moveaxis(deep, -1, 0), {"planarconfig": "separate", "photometric": "rgb"}),
+        ("negative", deep[..., 0], {"photometric": "miniswhite"}),
+        ("big-endian", deep, {"photometric": "rgb", "byteorder": ">", "compression": "lzw", "predictor": True}),
+    ):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, values, metadata=None, **options)
+        made[f"TIFF of 16 bits, {name}"] = stream.getvalue()
+    made["PNG of 16 bits"] = bytes(imagecodecs.png_encode(deep))
+    made["JPEG 2000 of 16 bits"] = bytes(imagecodecs.jpeg2k_encode(deep, level=0, reversible=True, codecformat="jp2"))
     made["profile"] = encoded(picture(), "PNG", icc_profile=profile())
     made["progressive"] = encoded(picture(), "JPEG", progressive=True)
     made["transparency"] = encoded(in_mode("P"), "PNG", transparency=3)

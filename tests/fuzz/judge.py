@@ -37,7 +37,8 @@ class Case:
 
     `base` is copied first, then `files` are written and `special` ones made: a symbolic link to a text, or by the
     functions "pipe", "folder", "locked". `never`: to accept this input is a fault. `loads`: a refusal that says so
-    means that the input was good, and something else was refused, so that nothing had to be computed.
+    means that the input was good, and something else was refused, so that nothing had to be computed. `several`: of
+    several files some may be refused and the others done, with exit code 2.
     """
 
     command: tuple[str, ...]
@@ -46,6 +47,7 @@ class Case:
     base: Path | None = None
     never: bool = False
     loads: str = ""
+    several: bool = False
     call: Callable[[list[str]], int] = main
 
     def __str__(self) -> str:
@@ -187,7 +189,7 @@ def judge(case: Case) -> Verdict:
         after = contents(folder)
         written = [name for name in after if name not in before]
         fault = fault or found_fault(case, code, said, folder, written)
-        changed = [name for name in before if after.get(name) != before[name]]
+        changed = [name for name in before if after.get(name) != before[name] and Path(name).name != ledger.NAME]
         if not fault and changed:
             fault = f"changed {changed[0]}"
         if not fault and grown > BYTES:
@@ -200,6 +202,8 @@ def found_fault(case: Case, code: int | None, said: str, folder: Path, written: 
     """What is wrong with the way in which a call ended, or nothing."""
     if "Traceback (most recent call last)" in said:
         return "a traceback was printed"
+    if "failed unexpectedly" in said:  # one file's failure, caught so that it does not end a folder
+        return f"failed unexpectedly: {said[-300:]}"
     if code == 0:
         if case.never:
             return "was accepted"
@@ -212,4 +216,6 @@ def found_fault(case: Case, code: int | None, said: str, folder: Path, written: 
         return "was accepted"
     # An output folder may have been made before its first file.
     files = [name for name in written if not (folder / name).is_dir()]
+    if case.several:
+        return next(filter(None, (partial(folder, name) for name in files)), "")
     return f"was refused, but {files[0]} was written" if files else ""

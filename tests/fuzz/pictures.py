@@ -101,3 +101,49 @@ def folders(draw: Any) -> Case:
     )  # fmt: skip
     command = draw(st.sampled_from(verbs[:2] if files else verbs))
     return Case(command, files | {"hole.png": good.hole()}, special)
+
+
+NAMES = (
+    "p.png",
+    "P.PNG",
+    "p.jpg",
+    "p.json",
+    "p_mask.png",
+    "mask-p.webp",
+    "p.png.png",
+    "sub/p.png",
+    "masks/p.png",
+    "q.png",
+    "p.dng",
+)
+
+
+@st.composite
+def albums(draw: Any) -> Case:
+    """A photograph, masks under all sorts of names, and something in the place of the result, which must stay."""
+    photo, other = draw(st.sampled_from((*NAMES[:3], "p.tif", "sub/p.png"))), good.hole()
+    files = {f"photos/{photo}": draw(st.just(good.photo()) | one_of(good.images()))}
+    if draw(st.booleans()):
+        files["holes/p.png"] = other
+    for name in draw(st.lists(st.sampled_from(NAMES), max_size=3, unique=True)):
+        files[f"{draw(st.sampled_from(('holes', 'holes', 'photos')))}/{name}"] = other
+    special = {}
+    match draw(st.integers(0, 5)):
+        case 0:
+            files[f"out/{draw(st.sampled_from(NAMES))}"] = other
+        case 1:
+            special["out"] = draw(st.sampled_from(SPECIAL))
+        case 2:
+            files["out/.dgan-restored.jsonl"] = draw(st.binary(max_size=60) | st.just(b'{"file": "p.png"}\n[1]\n3\n'))
+        case 3:
+            special["out/p.png"] = draw(st.sampled_from(SPECIAL))
+            files["out/q.txt"] = b""
+    command = ["restore", "inpaint", draw(st.sampled_from(("photos", f"photos/{photo}", "photos/*")))]
+    command += [
+        "--hole",
+        draw(st.sampled_from(("holes", "holes", "holes", "photos", "alpha", f"photos/{photo}", "holes/p.png"))),
+    ]
+    command += ["--system", "nearest", "-o", draw(st.sampled_from(("out", "out", "holes", "photos", ".")))]
+    command += draw(st.sampled_from(((), ("--again",), ("--grow", "2"), ("--grow", "-1"), ("--grow", "99999"))))
+    command += draw(st.sampled_from(((), (), ("--format", "png"), ("--format", "tif"), ("--format", "jp2"))))
+    return Case(tuple(command), files, special, several=True)
