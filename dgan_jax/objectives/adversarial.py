@@ -16,19 +16,29 @@ Score = Callable[[jax.Array], jax.Array]
 """Images [B, H, W, C] -> logits, each of its own image."""
 
 
+def as_real(logits: jax.Array) -> jax.Array:
+    """Cross-entropy of saying "real": -mean log sigmoid."""
+    return jnp.mean(jax.nn.softplus(-logits))
+
+
+def as_fake(logits: jax.Array) -> jax.Array:
+    """Cross-entropy of saying "generated": -mean log(1 - sigmoid)."""
+    return jnp.mean(jax.nn.softplus(logits))
+
+
 def logistic(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """The critic's cross-entropy: of equation 1 of arXiv 1406.2661, with the sign of a loss."""
-    return jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fake))
+    """The critic's cross-entropy: equation 1 of arXiv 1406.2661, with the sign of a loss."""
+    return as_real(real) + as_fake(fake)
 
 
 def minimax(fake: jax.Array) -> jax.Array:
     """The generator's side of the same game: mean log(1 - sigmoid(fake)), flat where the critic is sure."""
-    return -jnp.mean(jax.nn.softplus(fake))
+    return -as_fake(fake)
 
 
 def non_saturating(fake: jax.Array) -> jax.Array:
-    """-mean log sigmoid(fake)."""
-    return jnp.mean(jax.nn.softplus(-fake))
+    """What generators are trained by instead: the fakes should be taken for real."""
+    return as_real(fake)
 
 
 class Codes(NamedTuple):
@@ -65,9 +75,13 @@ def raised(fake: jax.Array) -> jax.Array:
     return -jnp.mean(fake)
 
 
-def drift(real: jax.Array, weight: float = 1e-3) -> jax.Array:
-    """Keeps a Wasserstein critic's logits near 0: the square of their mean, as TransGAN takes it ("wgangp-eps")."""
-    return weight * jnp.square(jnp.mean(real))
+def drift(real: jax.Array, weight: float = 1e-3, axis_name: str | None = None) -> jax.Array:
+    """Keeps a Wasserstein critic's logits near 0: the square of their mean, over all devices of `axis_name`.
+
+    As TransGAN takes it ("wgangp-eps").
+    """
+    mean = jnp.mean(real)
+    return weight * jnp.square(mean if axis_name is None else jax.lax.pmean(mean, axis_name))
 
 
 class Game(NamedTuple):

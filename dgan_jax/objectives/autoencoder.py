@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Objective, Phase, Report
+from dgan_jax.objectives import adversarial as losses
 
 
 @struct.dataclass
@@ -53,7 +54,7 @@ def laplacian(log_variance: jax.Array, error: jax.Array) -> jax.Array:
 
 def hinge(real: jax.Array, fake: jax.Array) -> jax.Array:
     """Half the sum of both sides' hinge losses."""
-    return 0.5 * (jnp.mean(jax.nn.relu(1 - real)) + jnp.mean(jax.nn.relu(1 + fake)))
+    return 0.5 * losses.hinge(real, fake)
 
 
 def leaf_at(tree: Any, path: tuple[str, ...]) -> jax.Array:

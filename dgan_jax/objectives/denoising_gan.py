@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
+from dgan_jax.objectives import adversarial as losses
 from dgan_jax.process.gaussian import Gaussian, Tables, diffuse, diffuse_step, posterior_sample
 
 Predict = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement], jax.Array]
@@ -68,12 +69,9 @@ def judged(
     """The critic's logistic loss with lazy R1 on what is real, and its metrics."""
     on_real, on_fake = score(real), score(fake)
 
-    def penalty() -> jax.Array:
-        slope = jax.grad(lambda x: score(x).sum())(real)
-        return 0.5 * r1_gamma * jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
-
-    r1 = jax.lax.cond(step % r1_every == 0, penalty, lambda: jnp.zeros(()))
-    loss_real, loss_fake = jnp.mean(jax.nn.softplus(-on_real)), jnp.mean(jax.nn.softplus(on_fake))
+    penalty = lambda: 0.5 * r1_gamma * jnp.mean(losses.r1(score, real))
+    r1 = losses.lazily(step, r1_every, penalty)
+    loss_real, loss_fake = losses.as_real(on_real), losses.as_fake(on_fake)
     gap = jnp.mean(on_real) - jnp.mean(on_fake)
     return loss_real + r1 + loss_fake, {"real": loss_real, "fake": loss_fake, "r1": r1, "gap": gap}
 
@@ -125,7 +123,7 @@ def denoising_gan(
         x0 = encode(batch["image"])
         _, x_next = diffuse_pair(process, x0, own)
         x_t, x0_hat = fake(params, x_next, own, y)
-        loss = jnp.mean(jax.nn.softplus(-judge(params["critic"], x_t, own.t, x_next, y)))
+        loss = losses.non_saturating(judge(params["critic"], x_t, own.t, x_next, y))
         metrics = {"generator/adversarial": loss}
         loss = adversarial * loss
         if reconstruction is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
+from dgan_jax.objectives import adversarial as losses
 
 Metrics = dict[str, jax.Array]
 Forward = Callable[[dict, Measurement, jax.Array, jax.Array], tuple[jax.Array, jax.Array, Metrics]]
@@ -43,13 +44,7 @@ def masked_critic_loss(real: jax.Array, fake: jax.Array, hole: jax.Array) -> tup
     """(real term, fake term): patches of the restored image that lie outside the hole count as real."""
     part = nearest(hole, *fake.shape[1:3])
     fake_term = part * jax.nn.softplus(fake) + (1 - part) * jax.nn.softplus(-fake)
-    return jnp.mean(jax.nn.softplus(-real)), jnp.mean(fake_term)
-
-
-def r1(score: Callable[[jax.Array], jax.Array], real: jax.Array) -> jax.Array:
-    """Mean over the batch of the squared norm of d sum(score) / d real."""
-    slope = jax.grad(lambda x: score(x).sum())(real)
-    return jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
+    return losses.as_real(real), jnp.mean(fake_term)
 
 
 def feature_matching(ours: Sequence[jax.Array], theirs: Sequence[jax.Array]) -> jax.Array:
@@ -77,7 +72,7 @@ class Adversary:
         """The restorer's part: (loss, metrics, the critic's model state)."""
         _, wanted, state = self.judge(params, state, truth)
         fake, features, state = self.judge(params, state, image)
-        adversarial, matching = jnp.mean(jax.nn.softplus(-fake)), feature_matching(features, wanted)
+        adversarial, matching = losses.non_saturating(fake), feature_matching(features, wanted)
         metrics = {"restorer/adversarial": adversarial, "restorer/features": matching}
         return self.adversarial * adversarial + self.feature_matching * matching, metrics, state
 
@@ -89,7 +84,7 @@ class Adversary:
         real, _, state = self.judge(params, state, truth)
         fake, _, state = self.judge(params, state, image)
         loss_real, loss_fake = masked_critic_loss(real, fake, hole)
-        penalty = self.r1 * r1(lambda x: self.judge(params, before, x)[0], truth)
+        penalty = self.r1 * jnp.mean(losses.r1(lambda x: self.judge(params, before, x)[0], truth))
         metrics = {"critic/real": loss_real, "critic/fake": loss_fake, "critic/r1": penalty}
         return loss_real + loss_fake + penalty, metrics, state
 
@@ -108,7 +103,7 @@ class PlainAdversary:
         """The restorer's part: (loss, metrics, the critic's model state)."""
         del truth
         fake, state = self.judge(params, state, image)
-        adversarial = jnp.mean(jax.nn.softplus(-fake))
+        adversarial = losses.non_saturating(fake)
         return self.adversarial * adversarial, {"restorer/adversarial": adversarial}, state
 
     def learn(
@@ -118,7 +113,7 @@ class PlainAdversary:
         del y
         real, state = self.judge(params, state, truth)
         fake, state = self.judge(params, state, image)
-        loss_real, loss_fake = jnp.mean(jax.nn.softplus(-real)), jnp.mean(jax.nn.softplus(fake))
+        loss_real, loss_fake = losses.as_real(real), losses.as_fake(fake)
         return loss_real + loss_fake, {"critic/real": loss_real, "critic/fake": loss_fake}, state
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
+from dgan_jax.objectives import adversarial
 from dgan_jax.process.instance_noise import InstanceNoise, diffuse
 
 Generate = Callable[[Any, jax.Array, jax.Array, Measurement], jax.Array]
@@ -136,12 +137,9 @@ def diffused_gan(
         score = lambda x: seen(params, process, x, own.real, y)
         on_real, on_fake = score(images["image"]), seen(params, process, fake, own.fake, y)
 
-        def penalty() -> jax.Array:
-            slope = jax.grad(lambda x: score(x).sum())(images["image"])
-            return 0.5 * r1_gamma * r1_every * jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
-
-        r1 = jax.lax.cond(context.step % r1_every == 0, penalty, lambda: jnp.zeros(()))
-        loss_real, loss_fake = jnp.mean(jax.nn.softplus(-on_real)), jnp.mean(jax.nn.softplus(on_fake))
+        penalty = lambda: 0.5 * r1_gamma * r1_every * jnp.mean(adversarial.r1(score, images["image"]))
+        r1 = adversarial.lazily(context.step, r1_every, penalty)
+        loss_real, loss_fake = adversarial.as_real(on_real), adversarial.as_fake(on_fake)
         signs = jnp.mean(jnp.sign(on_real))
         if axis_name is not None:
             signs = jax.lax.pmean(signs, axis_name)
@@ -155,7 +153,7 @@ def diffused_gan(
     def generator(params: dict, context: Context, images: Example, draws: dict) -> tuple[jax.Array, Report]:
         y, own = draws["y"], draws["generator"]
         fake = generate(params["generator"], own.noise, own.latent, y)
-        loss = jnp.mean(jax.nn.softplus(-seen(params, chain(context.memory["intensity"]), fake, own.fake, y)))
+        loss = adversarial.non_saturating(seen(params, chain(context.memory["intensity"]), fake, own.fake, y))
         metrics = {"generator/adversarial": loss}
         if reconstruction is not None:
             metrics["generator/reconstruction"] = reconstruction(fake, images["image"], y)

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
+from dgan_jax.objectives import adversarial as losses
 from dgan_jax.objectives import texture
 from dgan_jax.objectives.denoising_gan import Draws, Pair, draw_update, named
 from dgan_jax.process.gaussian import Tables, diffuse, posterior_sample
@@ -72,14 +73,14 @@ def contested(
         steep = lambda x: jnp.sum(jnp.square(jax.grad(lambda x: score(x).sum())(x))) / gap.size
         return 0.5 * gamma * every * (steep(real) + steep(fake))
 
-    flat = jax.lax.cond(step % every == 0, penalty, lambda: jnp.zeros(()))
-    loss = jnp.mean(jax.nn.softplus(-gap))
+    flat = losses.lazily(step, every, penalty)
+    loss = losses.as_real(gap)
     return loss + flat, {"loss": loss, "flat": flat, "gap": jnp.mean(gap)}
 
 
 def fooled(score: Callable[[jax.Array], jax.Array], real: jax.Array, fake: jax.Array) -> jax.Array:
     """The other side of `contested`: what the generator pays."""
-    return jnp.mean(jax.nn.softplus(score(real) - score(fake)))
+    return losses.as_fake(score(real) - score(fake))
 
 
 def priced(
