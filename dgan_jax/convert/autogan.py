@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.convert import sngan
 from dgan_jax.convert.gan_names import known, leaf_of
 from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
 from dgan_jax.nets.autogan import Generator
@@ -39,3 +40,10 @@ def generator_state(variables: Any) -> dict[str, np.ndarray]:
 def generator_arguments(args: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """Our constructor's arguments from those of the published class; each architecture is a file of its own there."""
     return {"architecture": architecture, "features": args["gf_dim"], "bottom": args["bottom_width"]}
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Variables by player from a published file, which holds the generator or the critic."""
+    if "l1.weight" in stripped(state):
+        return {"generator": generator_variables(modules["generator"], state)}
+    return {"critic": sngan.critic_variables(modules["critic"], state)}

@@ -60,3 +60,10 @@ def generator_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
 
 def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
     return {"features": args["ndf"], "levels": 4}
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Variables by player from a published file, which holds `netG` (its first layer is normalised) or `netD`."""
+    if "main.1.running_mean" in stripped(state):
+        return {"generator": generator_variables(modules["generator"], state)}
+    return {"critic": critic_variables(modules["critic"], state)}

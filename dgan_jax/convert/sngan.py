@@ -101,3 +101,11 @@ def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
 def small_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the 32x32 DCGAN's generator or critic."""
     return {"features": args["ch"], "bottom": args["bw"]}
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Variables by player from a published file, which holds the generator or the critic."""
+    names = stripped(state)
+    if "l1.weight" in names or "l0.weight" in names:
+        return {"generator": generator_variables(modules["generator"], state)}
+    return {"critic": critic_variables(modules["critic"], state)}

@@ -118,3 +118,17 @@ def critic(args: Mapping[str, Any]) -> Critic:
 
 
 INPUTS = ("c_dim", "img_resolution", "img_channels", "cmap_dim")
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Variables by player from a file of one network's state; latents and classes are read off it."""
+    names = stripped(state)
+    embed = names.get("mapping.embed.weight", np.zeros((0, 0)))
+    if "mapping.fc0.weight" in names and "b4.out.weight" not in names:
+        generator = modules["generator"]
+        wide = names["mapping.fc0.weight"].shape[1]
+        latent, classes = wide - embed.shape[0], embed.shape[1]
+        return {"generator": generator_variables(generator, state, latent=latent, classes=classes)}
+    critic = modules["critic"]
+    channels = names[f"b{critic.side}.fromrgb.weight"].shape[1]
+    return {"critic": critic_variables(critic, state, channels=channels, classes=embed.shape[1])}

@@ -20,7 +20,10 @@ from dgan_jax.data.opening import open_file
 MAGIC = 0x1950A86A20F9469CFC6C
 MOST_BYTES = 64 * 2**30
 # Where published checkpoints keep a network, averaged weights first.
-ENTRIES = ("params_ema", "g_ema", "ema", "netG_dict", "state_dict", "params", "model", "generator", "net")
+ENTRIES = (
+    "params_ema", "g_ema", "ema", "avg_gen_state_dict", "gen_state_dict", "netG_dict", "state_dict", "params", "model",
+    "generator", "net",
+)  # fmt: skip
 # Put in front of every name by DataParallel and by torch.compile.
 WRAPPERS = ("module.", "_orig_mod.")
 

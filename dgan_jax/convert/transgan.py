@@ -117,3 +117,10 @@ def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
         "norm": args["d_norm"],
         "activation": args["d_act"],
     }
+
+
+def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """Variables by player from a published file, which holds the generator or the critic."""
+    if "l1.weight" in stripped(state):
+        return {"generator": generator_variables(modules["generator"], state)}
+    return {"critic": critic_variables(modules["critic"], state)}
