@@ -7,7 +7,6 @@ the critic (Miyato, Koyama, arXiv 1802.05637, equation 5).
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
 from dgan_jax.nets.dcgan import batch_norm, planes
@@ -123,7 +122,3 @@ class Critic(nn.Module):
             return h + x
         skip = conv(fir.mean(x), "skip", 1, xavier) if first else fir.mean(conv(x, "skip", 1, xavier))
         return fir.mean(h) + skip
-
-
-SCALE = np.float32(1 / 128)
-"""Width of the uniform noise that the official code adds to its quantised images in [-1, 1]."""
