@@ -25,7 +25,8 @@ from dgan_jax.data.pipeline import to_bytes
 from dgan_jax.evaluate import Inputs
 from dgan_jax.evaluate import evaluate as measure
 from dgan_jax.report import Report
-from dgan_jax.restore import Photograph, photograph, restorer
+from dgan_jax.restore import Photograph, Runner, photograph, restorer
+from dgan_jax.tasks.inpaint import FILLS, Inpaint
 from dgan_jax.train import configs, weights
 from dgan_jax.train.loop import Observe
 from dgan_jax.train.loop import train as run_training
@@ -81,11 +82,16 @@ class Restorer:
     """
 
     name: str
-    task: Task
-    system: System
-    variables: dict[str, Any]
+    runner: Runner
     channels: int
-    tile: int
+
+    @property
+    def task(self) -> Task:
+        return self.runner.task
+
+    @property
+    def system(self) -> System:
+        return self.runner.system
 
     def __call__(
         self, image: np.ndarray, *, hole: np.ndarray | None = None, kernel: np.ndarray | None = None, seed: int = 0,
@@ -93,17 +99,7 @@ class Restorer:
     ) -> Photograph:  # fmt: skip
         if image.shape[-1] != self.channels:
             raise ValueError(f"the image has {image.shape[-1]} channels, {self.name} works on {self.channels}")
-        return photograph(
-            self.system,
-            self.task,
-            self.variables,
-            image,
-            hole=hole,
-            kernel=kernel,
-            levels=levels,
-            seed=seed,
-            tile=self.tile,
-        )
+        return photograph(self.runner, image, hole=hole, kernel=kernel, levels=levels, seed=seed)
 
 
 def restoring(
@@ -111,7 +107,7 @@ def restoring(
     *,
     run: str | Path | None = None,
     system: str | None = None,
-    tile: int = 512,
+    tile: int | None = None,
     choices: Mapping[str, Any] | None = None,
 ) -> Restorer:
     """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8.
@@ -130,7 +126,7 @@ def restoring(
                 "system is a solver"
             )
         choices, system = {"system": system, **(choices or {})}, None
-    if tile < 32:
+    if tile is not None and tile < 32:
         raise ValueError(f"--tile must be at least 32 pixels, got {tile}")
     if system is None:
         place = DEFAULT if run is None else run
@@ -142,11 +138,16 @@ def restoring(
                 raise
             hint = f"or give --run or --system: without them the weights {DEFAULT} are taken"
             raise ValueError(f"{error}; {hint}") from error
-        return Restorer(str(place), experiment.task, built, variables, experiment.data.channels, tile)
+        return Restorer(str(place), Runner(built, experiment.task, variables, tile=tile), experiment.data.channels)
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
-    return Restorer(str(system), degradation, classical(str(system), degradation, Data()), {}, 3, tile)
+    built = classical(str(system), degradation, Data())
+    if isinstance(degradation, Inpaint):
+        # Functions of libraries see no fill of ours; and what windows must know of the whole is filled as they are.
+        fill = "none" if built.host else str(system) if str(system) in FILLS else degradation.fill
+        degradation = dataclasses.replace(degradation, fill=fill)
+    return Restorer(str(system), Runner(built, degradation, {}, tile=tile), 3)
 
 
 def sample(
@@ -222,7 +223,7 @@ def evaluate(
     results = {
         entrant.name: measure(
             entrant.system, entrant.variables, inputs, sample=entrant.sample, metrics=judged, keep=keep, contact=True,
-            originals=originals, each=each, **trial.whole(),
+            originals=originals, each=each,
         )
         for entrant in entrants
     }  # fmt: skip

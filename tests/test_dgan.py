@@ -11,7 +11,6 @@ from skimage import data
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
-from dgan_jax.evaluate import measure_batch
 from dgan_jax.objectives import texture
 from dgan_jax.process.gaussian import gaussian, thinned, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
@@ -50,7 +49,7 @@ def built(task=MIXTURE, **changes):
 
 
 def measured(task, images):
-    return measure_batch(task, jax.random.split(jax.random.key(1), len(images)), {"image": images})
+    return jax.jit(jax.vmap(task.measure))(jax.random.split(jax.random.key(1), len(images)), {"image": images})
 
 
 @functools.cache

@@ -18,12 +18,13 @@ from dgan_jax.compare.trial import Trial, check_metrics, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import OwnFigure, System
 from dgan_jax.evaluate import Inputs, Result, evaluate
-from dgan_jax.evaluate.running import Cost, Runner
+from dgan_jax.evaluate.running import Cost
 from dgan_jax.metrics import intervals, psnr
 from dgan_jax.metrics.sets import SETS
 from dgan_jax.metrics.table import named
 from dgan_jax.ops import resize
 from dgan_jax.report import Report
+from dgan_jax.restore import Runner, photograph
 from dgan_jax.systems.classical import wiener
 from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.generate import Generate
@@ -166,16 +167,28 @@ def test_what_a_network_needs_as_padding_and_windows_does_not_show(task, photos)
         return resize.enlarge(y["low"], 4, "box") if "low" in y else y["image"]
 
     trial = Trial(task=task, data=Data(name=str(photos), validation=0), crop="none", limit=2)
-    measured = list(Inputs(task, trial.batches))
-    alone = [np.asarray(Runner(System(echo), {})(part.y, jax.random.split(jax.random.key(0), 1))) for part in measured]
-    for tile in (None, 32):
+    given = [part.given for part in Inputs(task, trial.batches)]
+    key = jax.random.split(jax.random.key(0), 1)
+    alone = [Runner(System(echo, host=True), task, {})(one, key) for one in given]
+    for tile in (None, 64):
         seen.clear()
-        runner = Runner(System(echo, multiple=8, players={"net": None}), {}, share=16, tile=tile)
-        for part, plain in zip(measured, alone, strict=True):
-            padded = runner(part.y, jax.random.split(jax.random.key(0), 1))
-            np.testing.assert_allclose(padded, plain, atol=1e-6)
-        assert {side % 16 for shape in seen for side in shape} == {0}
-        assert (max(max(shape) for shape in seen) > 32) == (tile is None)
+        runner = Runner(System(echo, multiple=8), task, {}, tile=tile)
+        for one, plain in zip(given, alone, strict=True):
+            np.testing.assert_array_equal(runner(one, key), plain)
+        assert {side % 32 for shape in seen for side in shape} == {0}
+        assert (max(max(shape) for shape in seen) > 64) == (tile is None)
+
+
+def test_figures_are_of_what_a_user_gets(photos):
+    """Padding comes before measuring, whoever asks: a first estimate at the border depends on it."""
+    task = Inpaint(hole="box", fill="pull_push")
+    trial = Trial(task=task, data=Data(name=str(photos), validation=0), crop="none", limit=1)
+    first = System(lambda variables, y, keys: y["fill"], multiple=8)
+    part = next(iter(Inputs(task, trial.batches)))
+    measured = evaluate(first, {}, Inputs(task, trial.batches), keep=1).images[0]
+    hole = np.asarray(part.given["hole"][0])
+    restored = photograph(Runner(first, task, {}), np.asarray(part.image[0]), hole=hole)(0)
+    np.testing.assert_array_equal(measured, restored)
 
 
 def test_the_size_of_batches_changes_no_figure_and_a_short_batch_needs_no_program():
@@ -183,13 +196,14 @@ def test_the_size_of_batches_changes_no_figure_and_a_short_batch_needs_no_progra
     blur = System(
         lambda variables, y, keys: y["image"] * 0.9 + 0.01 * jax.vmap(jax.random.normal)(keys)[:, None, None, None]
     )
-    results = [evaluate(blur, {}, Inputs(SuperResolution(scale=2), batches(size))) for size in (2, 5)]
+    task = SuperResolution(scale=2)
+    results = [evaluate(blur, {}, Inputs(task, batches(size))) for size in (2, 5)]
     for name in results[0].figures:
         np.testing.assert_allclose(results[0].figures[name], results[1].figures[name], rtol=1e-5)
-    runner = Runner(blur, {})
-    for part in Inputs(SuperResolution(scale=2), batches(2)):
-        assert len(runner(part.y, jax.random.split(jax.random.key(0), len(part.numbers)))) == len(part.numbers)
-    assert len(runner.programs) == 1
+    runner = Runner(blur, task, {})
+    for part in Inputs(task, batches(2)):
+        assert len(runner(part.given, jax.random.split(jax.random.key(0), len(part.numbers)))) == len(part.numbers)
+    assert len(runner.programs) == 2, "one that measures and one that restores"
 
 
 def test_diversity_is_the_difference_of_samples_and_nothing_for_a_system_that_draws_none():

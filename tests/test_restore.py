@@ -163,7 +163,8 @@ def test_windows_add_up_to_the_whole(name):
         return resize.enlarge(y["low"], scale, "box") if "low" in y else y["image"]
 
     told = {"levels": {"noise": 20.0}} if name == "mixture" else {}
-    photograph = restore.photograph(System(echo, multiple=2), task, {}, image, tile=64, overlap=16, **told)
+    runner = restore.Runner(System(echo, multiple=2), task, {}, tile=64, overlap=16)
+    photograph = restore.photograph(runner, image, **told)
     np.testing.assert_array_equal(photograph(0), image.repeat(scale, 0).repeat(scale, 1))
     assert shapes[0]["image"][1:3] == (64, 64)
     if scale > 1:
@@ -209,6 +210,7 @@ def test_a_photograph_is_restored_with_the_kernel_that_is_known():
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     kernel = np.zeros((7, 7), np.float32)
     kernel[3, 3] = 1  # no blur at all
-    np.testing.assert_array_equal(restore.photograph(echo, task, {}, image, kernel=kernel)(0), image)
+    runner = restore.Runner(echo, task, {})
+    np.testing.assert_array_equal(restore.photograph(runner, image, kernel=kernel)(0), image)
     with pytest.raises(ValueError, match="--kernel FILE"):
-        restore.photograph(echo, task, {}, image)
+        restore.photograph(runner, image)

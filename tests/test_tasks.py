@@ -10,7 +10,6 @@ from skimage import data
 
 from dgan_jax import tasks
 from dgan_jax.core.parts import Linear, Task
-from dgan_jax.evaluate import measure_batch
 from dgan_jax.ops import denoise, jpeg, resize
 from dgan_jax.restore import check_given
 
@@ -51,7 +50,7 @@ def measured(task, images, seed=0, order=(0, 1, 2, 3)):
     """The measurements of the images in this order, each with its own key."""
     keys = jax.random.split(jax.random.key(seed), len(images))
     order = np.asarray(order[: len(images)])
-    return measure_batch(task, keys[order], {"image": images[order]})
+    return jax.jit(jax.vmap(task.measure))(keys[order], {"image": images[order]})
 
 
 def psnr(ours, images):

@@ -9,8 +9,7 @@ import numpy as np
 from dgan_jax.compare.entrants import Entrant
 from dgan_jax.compare.trial import Trial
 from dgan_jax.core.parts import OwnFigure
-from dgan_jax.data.pictures import damaged
-from dgan_jax.evaluate import Inputs, Result
+from dgan_jax.evaluate import Inputs, Result, seen
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.intervals import Figure
 from dgan_jax.metrics.metric import AnyMetric, Metric
@@ -71,15 +70,15 @@ def facts(entrant: Entrant) -> dict[str, Any]:
 
 
 def given(inputs: Inputs, keep: int) -> dict[str, Images]:
-    """The first images, as they were and as they were measured."""
+    """The first images, as they were and as they are seen."""
     original: list[np.ndarray] = []
-    seen: list[np.ndarray] = []
+    damaged: list[np.ndarray] = []
     for part in inputs:
         original += list(part.image)
-        seen += list(damaged(part.y))
+        damaged += list(seen(part.image, part.given))
         if len(original) >= keep:
             break
-    return {"original": together(original[:keep]), "damaged": together(seen[:keep])}
+    return {"original": together(original[:keep]), "damaged": together(damaged[:keep])}
 
 
 def together(images: list[np.ndarray]) -> Images:

@@ -18,6 +18,9 @@ from dgan_jax.evaluate import Inputs, Result, evaluate
 from dgan_jax.report import Report
 from dgan_jax.train.loop import Observe, Progress, train
 
+SIZES = 2
+"""Of the rules by which pictures of any size meet a system (`restore.Runner`): other rules give other results."""
+
 
 @contextlib.contextmanager
 def unseen(*_: Any) -> Iterator[Callable[[Any], None]]:
@@ -129,14 +132,14 @@ def one(compare: Compare, trial: Trial, store: Store, weights: str | Path | None
             continue
         for entrant in entrants_of(entry, trial, store.folder):
             about = {"inputs": keys, "metrics": protocols, "system": entrant.about, "sample": entrant.sample,
-                     "shown": compare.shown, **trial.whole()}  # fmt: skip
+                     "shown": compare.shown, "sizes": SIZES}  # fmt: skip
             path = store.result_path(trial.title, entrant.name, about)
             result = store.result(path)
             if result is None:
                 with screen.counting(f"{trial.title}: {entrant.name}", count) as each:
                     result = evaluate(
                         entrant.system, entrant.variables, inputs, sample=entrant.sample, metrics=metrics,
-                        keep=compare.shown, originals=originals, each=each, **trial.whole(),
+                        keep=compare.shown, originals=originals, each=each,
                     )  # fmt: skip
                 store.keep(path, result, {**about, **hardware()})
                 screen.say(f"measured {entrant.name}: {trial.title}, {count} images")

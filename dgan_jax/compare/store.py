@@ -17,7 +17,7 @@ import numpy as np
 
 from dgan_jax import __version__, tasks
 from dgan_jax.core.files import write_atomically
-from dgan_jax.core.parts import Measurement, Task
+from dgan_jax.core.parts import Example, Task
 from dgan_jax.evaluate import Cost, Result, damage
 from dgan_jax.metrics.intervals import Figure
 
@@ -62,19 +62,21 @@ class Store:
 
     def key(self, task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> str:
         """Of a batch of inputs: its images and how they are damaged."""
-        about = [tasks.name_of(task), repr(task), seed, sorted(batch), __version__]
+        about = ["given", tasks.name_of(task), repr(task), seed, sorted(batch), __version__]
         return hashed(about, [np.asarray(index), *(np.asarray(batch[name]) for name in sorted(batch))])
 
-    def damaged(self, task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> Measurement:
+    def damaged(self, task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> Example:
         """`evaluate.damage`, computed once."""
         path = self.folder / "inputs" / f"{self.key(task, index, batch, seed)}.npz"
         kept = read(path)
         if kept is not None:
-            return {name[2:]: value for name, value in kept.items() if name.startswith("y.")}  # type: ignore[misc]
-        y = damage(task, index, batch, seed)
+            return {name[6:]: value for name, value in kept.items() if name.startswith("given.")}  # type: ignore[misc]
+        given = damage(task, index, batch, seed)
         originals = {name: np.asarray(value) for name, value in batch.items()}
-        write(path, {"index": index, **originals, **{f"y.{name}": np.asarray(value) for name, value in y.items()}})
-        return y
+        write(
+            path, {"index": index, **originals, **{f"given.{name}": np.asarray(value) for name, value in given.items()}}
+        )
+        return given
 
     def result_path(self, trial: str, entrant: str, about: Any) -> Path:
         slug = re.sub(r"\W+", "-", f"{trial} {entrant}").strip("-").lower()

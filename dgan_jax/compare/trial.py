@@ -26,9 +26,6 @@ from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import fill
 
 CROPS = ("centre", "tiles", "none")
-SHARE, TILE = 32, 512
-"""Whole images: sides are padded to multiples of the one for networks, and larger ones restored in windows of the
-other, as `dgan restore` does."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,10 +85,6 @@ class Trial:
     def image_name(self, index: int) -> str:
         """Of an image, or the number of a piece."""
         return str(index) if self.crop == "tiles" else Path(self.source.name(index)).name.rpartition(":")[2]
-
-    def whole(self) -> dict[str, Any]:
-        """How a runner treats sizes."""
-        return {"share": SHARE, "tile": TILE} if self.crop == "none" else {}
 
     def protocol(self) -> dict[str, Any]:
         """All that the figures depend on, as plain data."""

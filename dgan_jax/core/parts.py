@@ -34,7 +34,7 @@ Measurement = dict[str, jax.Array]
 class Task(Protocol):
     """A degradation and what can be undone about it without a network; a frozen dataclass in `tasks/`.
 
-    `measure(key, example)` simulates damage to a good image, then calls `observe`, which takes a damaged one as it is.
+    `measure(key, example)` is `observe(damage(key, example))`: one takes a damaged image as it is, the other makes it.
     """
 
     @property
@@ -45,8 +45,12 @@ class Task(Protocol):
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Levels that may be told of a photograph, with their least and largest values, in the units of the options."""
 
+    def damage(self, key: jax.Array, example: Example) -> Example:
+        """A good image (no batch axis) -> what a user would have in hand: the damaged one, and what is told of its
+        damage. The only place where a degradation draws."""
+
     def measure(self, key: jax.Array, example: Example) -> Measurement:
-        """One example (no batch axis) -> its measurement. The only place where a degradation draws."""
+        """One example (no batch axis) -> the measurement of its damaged form."""
 
     def observe(self, example: Example) -> Measurement:
         """A damaged photograph (no batch axis) and what is known of the damage -> its measurement; draws nothing."""

@@ -12,19 +12,19 @@ import numpy as np
 from dgan_jax import tasks
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import System, Task
-from dgan_jax.data.pictures import damaged
-from dgan_jax.data.pipeline import to_bytes, to_unit
-from dgan_jax.evaluate.inputs import Inputs, Measured, damage, measure_batch
-from dgan_jax.evaluate.running import Cost, Runner
+from dgan_jax.data.pipeline import to_unit
+from dgan_jax.evaluate.inputs import Inputs, Measured, damage, observe_batch, seen
+from dgan_jax.evaluate.running import Cost, cost_of
 from dgan_jax.metrics import intervals
 from dgan_jax.metrics.diversity import SampleMetric
 from dgan_jax.metrics.intervals import Figure
 from dgan_jax.metrics.metric import AnyMetric, Metric
 from dgan_jax.metrics.sets import SetMetric, join
 from dgan_jax.metrics.table import named
+from dgan_jax.restore import Runner
 from dgan_jax.tasks.superres import SuperResolution
 
-__all__ = ["Cost", "Extreme", "Inputs", "Result", "damage", "evaluate", "measure_batch", "metrics_for"]
+__all__ = ["Cost", "Extreme", "Inputs", "Result", "damage", "evaluate", "metrics_for", "seen"]
 
 WHOLE_METRICS = ("psnr_rgb", "ssim_rgb_gauss")
 INPAINT_METRICS = ("psnr_hole", *WHOLE_METRICS)
@@ -72,11 +72,6 @@ class Result:
 def all_of(functions: tuple[Callable[..., Any], ...]) -> Callable[..., list[Any]]:
     """The functions in one compiled one, which the next system's evaluation finds ready."""
     return jax.jit(lambda *given: [function(*given) for function in functions])
-
-
-@functools.lru_cache(maxsize=8)
-def projection(task: Any) -> Callable[..., jax.Array]:
-    return jax.jit(task.project)
 
 
 class Scores:
@@ -138,14 +133,15 @@ class Scores:
 class OwnFigures:
     """What a system itself tells of the original images, batch by batch."""
 
-    def __init__(self, system: System, variables: dict[str, Any]) -> None:
-        self.names, self.variables = tuple(system.figures), variables
+    def __init__(self, system: System, task: Task, variables: dict[str, Any]) -> None:
+        self.names, self.task, self.variables = tuple(system.figures), task, variables
         self.tell = jax.jit(lambda *given: [figure.function(*given) for figure in system.figures.values()])
         self.rows: list[list[np.ndarray]] = []
 
     def add(self, part: Measured, keys: jax.Array) -> None:
         if self.names:
-            self.rows.append(jax.device_get(self.tell(self.variables, to_unit(jnp.asarray(part.image)), part.y, keys)))
+            y = observe_batch(self.task, part.given)
+            self.rows.append(jax.device_get(self.tell(self.variables, to_unit(jnp.asarray(part.image)), y, keys)))
 
     def figures(self) -> dict[str, np.ndarray]:
         """[N] each, by name."""
@@ -161,8 +157,6 @@ def evaluate(
     metrics: Mapping[str, AnyMetric] | None = None,
     keep: int = 8,
     contact: bool = False,
-    share: int = 1,
-    tile: int | None = None,
     originals: list[Any] | None = None,
     each: Callable[[int], None] = lambda done: None,
 ) -> Result:
@@ -173,30 +167,26 @@ def evaluate(
     nothing, its one answer stands for all. Figures are of the 8-bit result, with known pixels put back; `metrics_for`
     the task unless `metrics` are given, and after them the system's own (`System.figures`). `keep`: of so many images
     the restored version is kept. `contact`: find the best, the median and the worst image by the first metric of single
-    images, too. `share` and `tile`: see `Runner`. `originals`: see `Scores`. `each` is told the number of images done.
+    images, too. `originals`: see `Scores`. `each` is told the number of images done. Images go through the same `Runner`
+    as photographs.
     """
     task: Any = inputs.task
     scores = Scores(named(metrics_for(task)) if metrics is None else metrics, [] if originals is None else originals)
-    own = OwnFigures(system, variables)
-    runner = Runner(system, variables, share=share, tile=tile)
+    own = OwnFigures(system, task, variables)
+    runner = Runner(system, task, variables)
     keys = lambda part, n: indexed_keys(jax.random.fold_in(jax.random.key(inputs.seed), 1 + n), part.numbers)
-    project = projection(task)
-
-    def restored(part: Measured, n: int = sample) -> jax.Array:
-        result = runner(part.y, keys(part, n))
-        # Elsewhere agreeing with what is known, as by back-projection, is a system's own affair.
-        return to_bytes(project(result, part.y) if "hole" in part.y else result)
-
+    restored = lambda part: runner(part.given, keys(part, sample))
     indices, coverage, done = [], [], 0
     images: list[np.ndarray] = []
     first: Measured | None = None
     for part in inputs:
         first = part if first is None else first
-        result = restored(part)
+        prepared = runner.prepare(part.given)
+        result = prepared(keys(part, sample))
         others = range(1, scores.samples)
-        samples = [result, *(restored(part, sample + n) if system.draws else result for n in others)]
-        hole = part.y.get("hole")
-        scores.add([drawn / 255.0 for drawn in samples], jnp.asarray(part.image) / 255.0, hole)
+        samples = [result, *(prepared(keys(part, sample + n)) if system.draws else result for n in others)]
+        hole = part.given.get("hole")
+        scores.add([jnp.asarray(drawn) / 255.0 for drawn in samples], jnp.asarray(part.image) / 255.0, hole)
         own.add(part, keys(part, sample))
         indices.append(part.numbers)
         if hole is not None:
@@ -211,14 +201,14 @@ def evaluate(
         index=index,
         figures={**scores.figures(), **told},
         summary={**scores.summary(), **{name: intervals.mean(values) for name, values in told.items()}},
-        cost=runner.cost(first.y, keys(first, sample)),
+        cost=cost_of(runner, first.given, keys(first, sample)),
         images=images,
         coverage=np.concatenate(coverage) if coverage else None,
         extremes=extremes(inputs, restored, index, scores) if contact and scores.single else [],
     )
 
 
-def extremes(inputs: Inputs, restored: Callable[[Measured], jax.Array], index: np.ndarray, scores: Scores) -> list:
+def extremes(inputs: Inputs, restored: Callable[[Measured], np.ndarray], index: np.ndarray, scores: Scores) -> list:
     """The best, the median and the worst image by the first metric, restored once more."""
     name, metric = next(iter(scores.single.items()))
     values = scores.figures()[name]
@@ -230,6 +220,6 @@ def extremes(inputs: Inputs, restored: Callable[[Measured], jax.Array], index: n
     found = []
     for rank, place in places.items():
         part = parts[int(index[place])]
-        images = {"original": part.image, "damaged": damaged(part.y), "restored": np.asarray(restored(part))}
+        images = {"original": part.image, "damaged": seen(part.image, part.given), "restored": restored(part)}
         found.append(Extreme(rank, place, {name: image[0] for name, image in images.items()}))
     return found

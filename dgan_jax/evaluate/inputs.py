@@ -10,35 +10,50 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.keys import indexed_keys
-from dgan_jax.core.parts import Measurement, Task
-from dgan_jax.data.pipeline import to_unit
+from dgan_jax.core.parts import Example, Measurement, Task
+from dgan_jax.data.pipeline import to_bytes, to_unit
 
 Batches = Callable[[], Iterable[tuple[np.ndarray, dict[str, np.ndarray]]]]
 """Anew at every call: (index [B], {"image": uint8 [B, H, W, C], ...})."""
 
 
-def damage(task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> Measurement:
-    """What is measured of a batch of uint8 images; image i's damage depends on (seed, i) alone."""
+def damage(task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: int) -> Example:
+    """A batch of uint8 images as a user would have them, and what is told of their damage; that of image i depends on
+    (seed, i) alone."""
     keys = indexed_keys(jax.random.fold_in(jax.random.key(seed), 0), jnp.asarray(index))
-    return measure_batch(task, keys, {**batch, "image": to_unit(jnp.asarray(batch["image"]))})
+    return damage_batch(task, keys, {**batch, "image": to_unit(jnp.asarray(batch["image"]))})
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def measure_batch(task: Task, keys: jax.Array, examples: dict[str, jax.Array]) -> Measurement:
-    return jax.vmap(task.measure)(keys, examples)
+def damage_batch(task: Task, keys: jax.Array, examples: Example) -> Example:
+    return jax.vmap(task.damage)(keys, examples)
 
 
-def rows_of(y: dict[str, Any], rows: Any) -> dict[str, Any]:
-    """Some images of a measurement."""
-    return {name: value[rows] for name, value in y.items()}
+@functools.partial(jax.jit, static_argnums=0)
+def observe_batch(task: Task, given: Example) -> Measurement:
+    return jax.vmap(task.observe)(given)
+
+
+def rows_of(given: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Some images of a batch."""
+    return {name: value[rows] for name, value in given.items()}
+
+
+def seen(original: np.ndarray, given: Example) -> np.ndarray:
+    """uint8 [B, H, W, C], damaged images as a user sees them: a hole in flat grey, a small image in large pixels."""
+    image = np.asarray(given["image"])
+    if "hole" in given:
+        image = image * (1 - np.asarray(given["hole"]))
+    factor = original.shape[1] // image.shape[1]
+    return np.asarray(to_bytes(image)).repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 class Measured(NamedTuple):
-    """A batch: the originals, and what was measured of them."""
+    """A batch: the originals, and what is given of them."""
 
     numbers: np.ndarray  # [B] positions in the source
     image: np.ndarray  # uint8 [B, H, W, C]
-    y: Measurement
+    given: Example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +66,7 @@ class Inputs:
     task: Task
     batches: Batches
     seed: int = 0
-    damaged: Callable[[Task, np.ndarray, dict[str, np.ndarray], int], Measurement] = damage
+    damaged: Callable[[Task, np.ndarray, dict[str, np.ndarray], int], Example] = damage
 
     def __iter__(self) -> Iterator[Measured]:
         for index, batch in self.batches():
@@ -64,10 +79,10 @@ class Inputs:
         for index, batch in self.batches():
             found = [row for row, i in enumerate(index) if int(i) in left]
             if found:
-                y = self.damaged(self.task, np.asarray(index), batch, self.seed)
+                given = self.damaged(self.task, np.asarray(index), batch, self.seed)
             for row in found:
                 part = slice(row, row + 1)
-                yield Measured(np.asarray(index)[part], np.asarray(batch["image"])[part], rows_of(y, part))
+                yield Measured(np.asarray(index)[part], np.asarray(batch["image"])[part], rows_of(given, part))
             left -= {int(index[row]) for row in found}
             if not left:
                 return

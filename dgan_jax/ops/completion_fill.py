@@ -4,6 +4,7 @@ Nothing is drawn: every image has the same seed. Where no patch of 7x7 pixels is
 """
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,20 +15,23 @@ from dgan_jax.ops import prefill
 from dgan_jax.ops.filling import Style
 
 
-def completion(image: jax.Array, hole: jax.Array) -> jax.Array:
-    """One realistic completion. image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C]."""
-    return _called(lambda levels, missing: patches.complete(levels, missing, 0, Style()), image, hole)
+def completion(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
+    """One realistic completion. image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C]. `level`: `below` and
+    `first` of the smooth fill (`prefill`); of what is reduced for a survey the smooth fill is all."""
+    return _called(lambda levels, missing: patches.complete(levels, missing, 0, Style()), image, hole, **level)
 
 
-def completion_mean(image: jax.Array, hole: jax.Array) -> jax.Array:
+def completion_mean(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
     """The mean of several soft completions: blurred where they differ, with a smaller error than one of them."""
-    return _called(lambda levels, missing: means.soft_mean(levels, missing, 0, runs=4), image, hole)
+    return _called(lambda levels, missing: means.soft_mean(levels, missing, 0, runs=4), image, hole, **level)
 
 
-def _called(make: patches.Make, image: jax.Array, hole: jax.Array) -> jax.Array:
+def _called(make: patches.Make, image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
     shape = jax.ShapeDtypeStruct(image.shape, image.dtype)
     # The smooth fill is made out here: a callback must not run programs of JAX itself.
-    smooth = prefill.coherent(image, hole)
+    smooth = prefill.coherent(image, hole, **level)
+    if level.get("first"):
+        return smooth
     return jax.pure_callback(functools.partial(_on_host, make), shape, image, hole, smooth, vmap_method="sequential")
 
 

@@ -87,19 +87,29 @@ def guided_filter(guide: jax.Array, x: jax.Array, size: int, eps: float) -> jax.
     return mean(slope) * guide + mean(mean_x - slope * mean_guide)
 
 
-def dark_channel_prior(image: jax.Array, *, patch: int = 15, omega: float = 0.95, least: float = 0.1) -> jax.Array:
+def darkest(image: jax.Array, patch: int) -> jax.Array:
+    """[..., H, W, 1]: the dark channel."""
+    return minimum(jnp.min(image, -1, keepdims=True), min(patch, 2 * (min(image.shape[-3:-1]) // 4) + 1))
+
+
+def airlight_of(image: jax.Array, *, patch: int = 15) -> jax.Array:
+    """[..., C]: the mean of the 0.1 % pixels whose dark channel is brightest."""
+    flat = darkest(image, patch).reshape(*image.shape[:-3], -1)
+    _, places = jax.lax.top_k(flat, max(1, flat.shape[-1] // 1000))
+    pixels = image.reshape(*image.shape[:-3], -1, image.shape[-1])
+    return jnp.mean(jnp.take_along_axis(pixels, places[..., None], axis=-2), axis=-2)
+
+
+def dark_channel_prior(
+    image: jax.Array, *, patch: int = 15, omega: float = 0.95, least: float = 0.1, airlight: jax.Array | None = None
+) -> jax.Array:
     """[..., H, W, C] in [0, 1], hazy -> dehazed, clipped. He, Sun, Tang, CVPR 2009, with a guided filter as matting.
 
     Somewhere in every patch of a clear outdoor picture some channel is dark; how bright the darkest is tells the haze.
-    A is the mean of the 0.1 % pixels whose dark channel is brightest.
+    A is `airlight` [..., C], or `airlight_of` the image.
     """
+    airlight = (airlight_of(image, patch=patch) if airlight is None else airlight)[..., None, None, :]
     patch = min(patch, 2 * (min(image.shape[-3:-1]) // 4) + 1)
-    darkest = lambda x: minimum(jnp.min(x, -1, keepdims=True), patch)
-    flat = darkest(image).reshape(*image.shape[:-3], -1)
-    count = max(1, flat.shape[-1] // 1000)
-    _, places = jax.lax.top_k(flat, count)
-    pixels = image.reshape(*image.shape[:-3], -1, image.shape[-1])
-    airlight = jnp.mean(jnp.take_along_axis(pixels, places[..., None], axis=-2), axis=-2)[..., None, None, :]
-    t = 1.0 - omega * darkest(image / jnp.maximum(airlight, 0.1))
+    t = 1.0 - omega * darkest(image / jnp.maximum(airlight, 0.1), patch)
     t = guided_filter(jnp.mean(image, -1, keepdims=True), t, 2 * patch + 1, 1e-3)
     return jnp.clip((image - airlight) / jnp.clip(t, least, 1.0) + airlight, 0.0, 1.0)

@@ -72,13 +72,14 @@ class Deblur:
         chance = {"gaussian": 0.0, "motion": 1.0, "either": 0.5}[self.kind]
         return jnp.where(jax.random.bernoulli(which, chance), moved, blur)
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         shape, own = jax.random.split(key)
         kernel = example["kernel"] if "kernel" in example else self.kernel(shape)
         blurred = white(own, filters.filter2d(example["image"], kernel), jnp.asarray(self.noise))
-        return self.observe(
-            {**example, "image": levels.eight_bit(blurred) if self.eight_bit else blurred, "kernel": kernel}
-        )
+        return {**example, "image": levels.eight_bit(blurred) if self.eight_bit else blurred, "kernel": kernel}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]

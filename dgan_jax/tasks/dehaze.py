@@ -2,13 +2,18 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dgan_jax.core.parts import Example, Measurement
 from dgan_jax.ops import haze
 from dgan_jax.tasks import levels
+
+SURVEYED = 1024
+"""Side, at most, of what the haze's colour is found in."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,17 +42,28 @@ class Dehaze:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         where, *keys = jax.random.split(key, 3)
         image = example["image"]
         depth = example["depth"] if "depth" in example else haze.depth_field(where, *image.shape[:2])
         beta, airlight = levels.draw(keys[0], self.beta), levels.draw(keys[1], self.airlight)
         hazy = haze.scatter(image, depth, beta, 2 * airlight - 1)
-        return self.observe({"image": levels.eight_bit(hazy) if self.eight_bit else hazy})
+        return {"image": levels.eight_bit(hazy) if self.eight_bit else hazy}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]
-        return {"image": image, "start": 2 * haze.dark_channel_prior(image / 2 + 0.5) - 1}
+        start = haze.dark_channel_prior(image / 2 + 0.5, airlight=example.get("airlight"))
+        return {"image": image, "start": 2 * start - 1}
+
+    def survey(self, image: np.ndarray, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The haze's own colour, [C] in [0, 1], for all windows of a photograph; found in every n-th pixel."""
+        del given
+        apart = -(-max(image.shape[:2]) // SURVEYED)
+        small = levels.bytes_of(image[::apart, ::apart]).astype(np.float32) / 255
+        return {"airlight": haze.airlight_of(jnp.asarray(small), patch=max(1, 15 // apart) | 1)}
 
     def condition(self, y: Measurement) -> jax.Array:
         """The hazy image and the cheap answer: [B, H, W, 2 C]."""

@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import Example, Measurement
@@ -44,23 +46,32 @@ class Denoise:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {} if self.blind else {"sigma": self.sigma}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         level, own = jax.random.split(key)
         sigma = levels.draw(level, self.sigma)
         noisy = (
             photons(own, example["image"], sigma) if self.noise == "poisson" else white(own, example["image"], sigma)
         )
-        return self.observe({**example, "image": levels.eight_bit(noisy) if self.eight_bit else noisy, "sigma": sigma})
+        return {**example, "image": levels.eight_bit(noisy) if self.eight_bit else noisy, "sigma": sigma}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """example["sigma"], in grey levels, is estimated where it is missing, and then brought into the range."""
         image = example["image"]
         if "sigma" not in example or self.blind:
-            estimate = 127.5 * denoise.noise_level(image)
-            example = {**example, "sigma": jnp.clip(estimate, *self.sigma)}
+            estimate = lambda: jnp.clip(127.5 * denoise.noise_level(image), *self.sigma)
+            example = {**example, "sigma": example["estimate"] if "estimate" in example else estimate()}
         sigma = jnp.asarray(example["sigma"], jnp.float32)
         y = {"image": image, "start": self.thresholded(image, sigma)}
         return y if self.blind else {**y, "sigma": sigma / 127.5}
+
+    def survey(self, image: np.ndarray, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The level is estimated once for all windows of a photograph."""
+        if "sigma" in given and not self.blind:
+            return {}
+        return {"estimate": np.float32(np.clip(denoise.noise_level_of_bytes(levels.bytes_of(image)), *self.sigma))}
 
     def thresholded(self, image: jax.Array, sigma: jax.Array) -> jax.Array:
         """The cheap answer, [H, W, C]; sigma in grey levels."""

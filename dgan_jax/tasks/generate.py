@@ -28,9 +28,12 @@ class Generate:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         del key
-        return self.observe(example)
+        return example
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """Nothing of an image is looked at but its shape."""

@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Example, Measurement
@@ -12,7 +14,7 @@ from dgan_jax.ops import completion_fill, prefill
 from dgan_jax.tasks import holes
 
 FILLS = {
-    "none": lambda image, hole: image,
+    "none": lambda image, hole, **_: image,
     "pull_push": prefill.pull_push,
     "harmonic": prefill.harmonic,
     "biharmonic": prefill.biharmonic,
@@ -27,12 +29,20 @@ LEAST_CONTRAST = 0.002
 """A quarter of a level of 255: where nothing varies, something still may."""
 
 
+def filled(fill: str, known: jax.Array, hole: jax.Array, below: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+    """[H, W, C], its hole filled, and [H, W, 1], how far that may be wrong. `below`, of a window: see `survey`."""
+    coarse, noisy = (None, None) if below is None else (below[None, ..., :-1], below[None, ..., -1:])
+    answer = FILLS[fill](known[None], hole[None], below=coarse)[0]
+    return answer, LEAST_CONTRAST + prefill.contrast(known[None], hole[None], below=noisy)[0]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inpaint:
     """Holes drawn by the sampler named `hole`; a hole that comes with the example is used instead.
 
     A measurement holds `image` (zero, mid grey, in the hole), `hole`, `fill`: the image, its hole filled cheaply, and
-    `contrast`: how far the fill may be wrong, from the deviation of known pixels around.
+    `contrast`: how far the fill may be wrong, from the deviation of known pixels around. That of a window of a large
+    photograph also holds `below`: what is known of the whole.
     """
 
     hole: str = "brush"
@@ -53,10 +63,13 @@ class Inpaint:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         """Holes differ between examples. example["image"]: [H, W, C]."""
         hole = example["hole"] if "hole" in example else holes.named(self.hole)(key, *example["image"].shape[:2])
-        return self.observe({**example, "hole": hole})
+        return {**example, "hole": hole}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """What the image holds inside its hole is ignored."""
@@ -66,9 +79,17 @@ class Inpaint:
             )
         image, hole = example["image"], example["hole"]
         known = image * (1 - hole)
-        fill = FILLS[self.fill](known[None], hole[None])[0]
-        contrast = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
-        return {"image": known, "hole": hole, "fill": fill, "contrast": contrast}
+        fill, contrast = filled(self.fill, known, hole, example.get("below"))
+        told = {"below": example["below"]} if "below" in example else {}
+        return {"image": known, "hole": hole, "fill": fill, "contrast": contrast, **told}
+
+    def survey(self, image: np.ndarray, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What windows of this photograph must know of the whole: see `prefill.survey`."""
+        return {"below": prefill.survey(FILLS[self.fill], image, np.asarray(given["hole"]))}
+
+    def sound(self, given: Mapping[str, Any]) -> np.ndarray:
+        """[B] of bool, of examples with a batch axis: whether all but the hole is known exactly."""
+        return np.ones(len(given["image"]), bool)
 
     def condition(self, y: Measurement) -> jax.Array:
         """The filled image and the hole: [B, H, W, C + 1]."""

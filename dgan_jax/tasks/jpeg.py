@@ -38,9 +38,12 @@ class Jpeg:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {} if self.blind else {"quality": self.quality}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         quality = jnp.round(levels.draw(key, self.quality))
-        return self.observe({"image": compressed(example["image"], quality), "quality": quality})
+        return {"image": compressed(example["image"], quality), "quality": quality}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dgan_jax.core.parts import Example, Measurement
 
@@ -47,6 +48,13 @@ def plane(level: jax.Array, y: Measurement) -> jax.Array:
 def eight_bit(image: jax.Array) -> jax.Array:
     """[-1, 1] as a file holds it: cut off and rounded to 256 levels."""
     return jnp.round(jnp.clip(image * 127.5 + 127.5, 0.0, 255.0)) / 127.5 - 1.0
+
+
+def bytes_of(image: np.ndarray) -> np.ndarray:
+    """uint8, of uint8 or of float32 in [-1, 1]; on the host."""
+    if image.dtype == np.uint8:
+        return image
+    return np.clip(np.rint((np.asarray(image, np.float32) + 1) * np.float32(127.5)), 0, 255).astype(np.uint8)
 
 
 def vector(strengths: Mapping[str, jax.Array], batch: int) -> jax.Array:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from dgan_jax.ops import denoise, filters, haze, jpeg, prefill, resize
 from dgan_jax.ops.seldom import only_if
 from dgan_jax.tasks import holes, levels
 from dgan_jax.tasks.denoise import Denoise, photons, white
-from dgan_jax.tasks.inpaint import FILLS, LEAST_CONTRAST, Inpaint
+from dgan_jax.tasks.inpaint import FILLS, Inpaint, filled
 from dgan_jax.tasks.jpeg import STRENGTH, Jpeg, compressed
 from dgan_jax.tasks.superres import SuperResolution
 
@@ -99,7 +100,7 @@ class Mixture:
         low, high = self.range_of(kind)
         return (100 - level) / (100 - low) if kind == "jpeg" else level / high
 
-    def damage(self, kind: str, key: jax.Array, image: jax.Array, level: jax.Array) -> jax.Array:
+    def inflict(self, kind: str, key: jax.Array, image: jax.Array, level: jax.Array) -> jax.Array:
         """One kind of damage, [H, W, C] -> [H, W, C]."""
         height, width = image.shape[:2]
         if kind == "haze":
@@ -117,7 +118,7 @@ class Mixture:
             return compressed(image, jnp.round(level))
         return {"noise": white, "photons": photons}[kind](key, image, level)
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         which, count, rest = jax.random.split(key, 3)
         kinds = [kind for kind in ORDER if kind in self.kinds]
         chance = jax.random.uniform(which, (len(kinds),))
@@ -130,9 +131,12 @@ class Mixture:
                 told["hole"] = hole * present[i]
             else:
                 level = levels.draw(strong, self.range_of(kind))
-                image = jnp.where(present[i], self.damage(kind, own, image, level), image)
+                image = jnp.where(present[i], self.inflict(kind, own, image, level), image)
                 told[kind] = jnp.where(present[i], level, 0.0)
-        return self.observe({"image": levels.eight_bit(image), **told})
+        return {"image": levels.eight_bit(image), **told}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """A level that is missing, or 0, says that this kind of damage is absent; a missing hole is an empty one."""
@@ -142,20 +146,30 @@ class Mixture:
         values = {kind: levels.told(example, kind, 0.0) for kind in self.graded}
         strengths = [jnp.where(level > 0, self.strength(kind, level), 0.0) for kind, level in values.items()]
 
-        def fill(given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            known, hole = given
+        def fill(given: tuple) -> tuple[jax.Array, jax.Array]:
             # A hole's fill is wrong by what varies around it; elsewhere by about as much in any picture.
-            around = LEAST_CONTRAST + prefill.contrast(known[None], hole[None])[0]
-            contrast = jnp.where(hole > 0, around, levels.COMMON_CONTRAST)
-            return FILLS[self.fill](known[None], hole[None])[0], contrast
+            answer, around = filled(self.fill, *given)
+            return answer, jnp.where(given[1] > 0, around, levels.COMMON_CONTRAST)
 
+        below = [example["below"]] if "below" in example else []
         whole = lambda given: (given[0], jnp.full_like(given[1], levels.COMMON_CONTRAST))
-        filled, contrast = only_if(jnp.any(hole > 0), fill, whole, (known, hole))
-        start = filled if self.blind else self.undo(filled, values)
+        complete, contrast = only_if(jnp.any(hole > 0), fill, whole, (known, hole, *below))
+        start = complete if self.blind else self.undo(complete, values)
         strong = jnp.asarray(strengths, jnp.float32)
         return {
-            "image": known, "hole": hole, "filled": filled, "start": start, "contrast": contrast, "levels": strong,
+            "image": known, "hole": hole, "filled": complete, "start": start, "contrast": contrast, "levels": strong,
         }  # fmt: skip
+
+    def survey(self, image: np.ndarray, given: Mapping[str, Any]) -> dict[str, Any]:
+        """As of `inpaint`, if there is a hole."""
+        return {"below": prefill.survey(FILLS[self.fill], image, np.asarray(given["hole"]))} if "hole" in given else {}
+
+    def sound(self, given: Mapping[str, Any]) -> np.ndarray:
+        """[B] of bool, of examples with a batch axis: whether nothing but a hole is wrong with them."""
+        damaged = np.zeros(len(given["image"]), bool)
+        for kind in self.graded:
+            damaged |= self.blind | (np.asarray(given.get(kind, 0.0)) > 0)
+        return ~damaged
 
     def undo(self, image: jax.Array, values: Mapping[str, jax.Array]) -> jax.Array:
         """What the single tasks start from, for the kinds that have such a thing, last damage first: [H, W, C]."""

@@ -44,7 +44,7 @@ class SuperResolution:
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {}
 
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
+    def damage(self, key: jax.Array, example: Example) -> Example:
         """example["image"]: [H, W, C], sides multiples of the scale."""
         del key
         height, width = example["image"].shape[:2]
@@ -53,7 +53,10 @@ class SuperResolution:
                 f"enlarging by {self.scale} needs sides that are multiples of it, got {height}x{width}; try data.size"
             )
         low = resize.reduce(example["image"], self.scale, self.reduce)
-        return self.observe({**example, "image": levels.eight_bit(low) if self.eight_bit else low})
+        return {**example, "image": levels.eight_bit(low) if self.eight_bit else low}
+
+    def measure(self, key: jax.Array, example: Example) -> Measurement:
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """example["image"]: the small image [h, w, C]; the measurement's `image` is [scale h, scale w, C]."""

@@ -29,6 +29,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         del variables, keys
-        return prefill.harmonic(y["image"], y["hole"], steps=config.steps)
+        below = y["below"][..., :-1] if "below" in y else None  # of a window of a large photograph
+        return prefill.harmonic(y["image"], y["hole"], steps=config.steps, below=below)
 
     return System(restore=restore)

@@ -33,6 +33,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         del variables, keys
-        return prefill.spline(y["image"], y["hole"], tension=config.tension, steps=config.steps)
+        below = y["below"][..., :-1] if "below" in y else None  # of a window of a large photograph
+        return prefill.spline(y["image"], y["hole"], tension=config.tension, steps=config.steps, below=below)
 
     return System(restore=restore)
