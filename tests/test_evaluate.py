@@ -229,7 +229,7 @@ def test_a_figure_of_a_system_s_own_is_a_column_that_others_leave_empty():
     metrics = check_metrics(trial, None)
     inputs = Inputs(trial.task, equal_images()(4))
     entrants = [Entrant("without", "made up", ECHO, {}, {}), Entrant("able", "made up", able, {"shift": 2.0}, {})]
-    results = {one.name: evaluate(one.system, one.variables, inputs, metrics=metrics) for one in entrants}
+    results = {one.name: evaluate(one.system, one.variables, inputs, metrics=metrics, keep=1) for one in entrants}
     images = next(iter(inputs)).image / 127.5 - 1
     np.testing.assert_allclose(results["able"].figures["brightness"], images.mean((1, 2, 3)) + 2, atol=1e-5)
     report = reported(trial, entrants, results, metrics, inputs, keep=1)

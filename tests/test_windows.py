@@ -11,8 +11,9 @@ from dgan_jax import api
 from dgan_jax.core import noise
 from dgan_jax.core.parts import System
 from dgan_jax.data.pipeline import to_unit
-from dgan_jax.ops import denoise, haze, prefill
+from dgan_jax.ops import denoise, haze, library_fill, prefill
 from dgan_jax.restore import Runner, photograph, runner, windows
+from dgan_jax.systems.classical import biharmonic
 from dgan_jax.tasks.dehaze import Dehaze
 from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.inpaint import Inpaint
@@ -211,3 +212,33 @@ def test_the_tile_follows_from_the_memory_at_hand(monkeypatch):
         monkeypatch.setattr(runner, "memory", lambda memory=memory: memory)
         assert made.chosen_tile() == tile
     assert Runner(ECHO, Denoise(), {}, tile=96).chosen_tile() == 96
+
+
+# Fills of libraries
+
+
+@pytest.mark.parametrize(("name", "reach"), [("telea", 10), ("navier_stokes", 10), ("nearest", 2), ("biharmonic", 16)])
+def test_holes_that_lie_apart_are_filled_each_by_itself_as_they_are_together(name, reach, monkeypatch):
+    image = np.clip(smooth(300, 420) + GENERATOR.normal(0, 20, (300, 420, 3)), 0, 255).astype(np.uint8)
+    hole = np.zeros((300, 420, 1), bool)
+    hole[20:30, 15:80] = hole[25:60, 200:207] = hole[280:, 400:] = True
+    restorer = api.restoring("inpaint", system=name)
+    apart = restorer(image, hole=hole)(0)
+    whole = library_fill.regions
+    found = list(whole(hole[..., 0], reach))
+    assert len(found) == 3
+    assert sum(own.sum() for _, own in found) == hole.sum()
+    monkeypatch.setattr(library_fill, "regions", lambda missing, reach: whole(missing, None))
+    np.testing.assert_array_equal(apart, restorer(image, hole=hole)(0))
+
+
+def test_a_hole_that_is_too_large_for_the_solver_is_a_sentence(monkeypatch):
+    image, hole = smooth(64, 64), np.zeros((64, 64, 1), bool)
+    hole[10:50, 10:50] = True
+    restorer = api.restoring("inpaint", system="biharmonic")
+    monkeypatch.setattr(biharmonic, "memory", lambda: 7500 * 1000)
+    with pytest.raises(ValueError, match=r"hole of 1600 connected pixels takes about .* take --system spline"):
+        restorer(image, hole=hole)(0)
+    small = hole.copy()
+    small[10:50, 20:40] = False  # two halves, each of which fits
+    restorer(image, hole=small)(0)

@@ -167,8 +167,8 @@ def evaluate(
     nothing, its one answer stands for all. Figures are of the 8-bit result, with known pixels put back; `metrics_for`
     the task unless `metrics` are given, and after them the system's own (`System.figures`). `keep`: of so many images
     the restored version is kept. `contact`: find the best, the median and the worst image by the first metric of single
-    images, too. `originals`: see `Scores`. `each` is told the number of images done. Images go through the same `Runner`
-    as photographs.
+    images, too. `originals`: see `Scores`. `each` is told the number of images done. Images go through the `Runner` of
+    photographs.
     """
     task: Any = inputs.task
     scores = Scores(named(metrics_for(task)) if metrics is None else metrics, [] if originals is None else originals)

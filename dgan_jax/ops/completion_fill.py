@@ -16,8 +16,10 @@ from dgan_jax.ops.filling import Style
 
 
 def completion(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
-    """One realistic completion. image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C]. `level`: `below` and
-    `first` of the smooth fill (`prefill`); of what is reduced for a survey the smooth fill is all."""
+    """One realistic completion. image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C].
+
+    `level`: `below` and `first` of the smooth fill (`prefill`); of what is reduced for a survey that fill is all.
+    """
     return _called(lambda levels, missing: patches.complete(levels, missing, 0, Style()), image, hole, **level)
 
 

@@ -1,6 +1,6 @@
 """Fills of a hole by functions of NumPy libraries, one image at a time on the host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import ndimage, spatial
@@ -10,16 +10,54 @@ Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(image [H, W, C] in [0, 1] with zeros in the hole, hole [H, W] of bool, neither all nor nothing) -> [H, W, C]."""
 
 
-def per_image(fill: Fill, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C] float32, known pixels bit for bit."""
-    image, hole = np.asarray(image, np.float32), np.asarray(hole) > 0
-    filled = np.zeros_like(image)
-    for index, missing in enumerate(hole[..., 0]):
+CELL = 32
+"""Side of the cells in which it is seen what lies near what."""
+
+
+def per_image(fill: Fill, image: np.ndarray, hole: np.ndarray, *, reach: int | None = None) -> np.ndarray:
+    """image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C] float32, known pixels bit for bit.
+
+    reach: how many pixels away from a missing one the fill looks; holes that are farther apart are then filled one
+    after the other, and what lies far from all of them costs nothing. None: at all of the image.
+    """
+    result, hole = np.array(image, np.float32), np.asarray(hole)[..., 0] > 0
+    for one, missing in zip(result, hole, strict=True):
         # Libraries stumble over a hole that is nothing or everything; there is nothing to compute then.
-        if missing.any() and not missing.all():
-            unit = np.where(missing[..., None], 0.0, 0.5 * image[index].astype(np.float64) + 0.5)
-            filled[index] = 2.0 * fill(unit, missing) - 1.0
-    return np.where(hole, filled, image)
+        if missing.all():
+            one[:] = 0
+            continue
+        for place, own in regions(missing, reach):
+            known = one[place].astype(np.float64)
+            known *= 0.5
+            known += 0.5
+            known[missing[place]] = 0
+            one[place][own] = 2.0 * fill(known, missing[place])[own] - 1.0
+    return result
+
+
+def regions(missing: np.ndarray, reach: int | None) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Rectangles of an image [H, W] and what of each is to be filled [h, w] of bool, so that every missing pixel is
+    filled once, with all that is nearer than `reach` to it in view."""
+    if not missing.any():
+        return
+    whole = (slice(0, missing.shape[0]), slice(0, missing.shape[1]))
+    if reach is None:
+        yield whole, missing
+        return
+    height, width = (-(-side // CELL) for side in missing.shape)
+    grown = np.pad(missing, [(0, n * CELL - side) for n, side in zip((height, width), missing.shape, strict=True)])
+    cells = grown.reshape(height, CELL, width, CELL).any(axis=(1, 3))
+    near = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=-(-reach // CELL))
+    labels, _ = ndimage.label(near, np.ones((3, 3)))
+    boxes = ndimage.find_objects(labels)
+    if sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in boxes) > near.size:
+        yield whole, missing
+        return
+    for i, (rows, columns) in enumerate(boxes):
+        place = slice(rows.start * CELL, rows.stop * CELL), slice(columns.start * CELL, columns.stop * CELL)
+        here = missing[place]
+        mine = (labels[rows, columns] == i + 1).repeat(CELL, 0).repeat(CELL, 1)
+        yield place, here & mine[: here.shape[0], : here.shape[1]]
 
 
 def nearest(image: np.ndarray, hole: np.ndarray) -> np.ndarray:

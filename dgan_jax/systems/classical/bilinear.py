@@ -26,6 +26,6 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def restore(variables: dict, y: dict, keys: Any) -> np.ndarray:
         """y: {"image": [B, H, W, C] in [-1, 1], "hole": [B, H, W, 1]} -> [B, H, W, C] float32, on the host."""
         del variables, keys
-        return library_fill.per_image(library_fill.linear, y["image"], y["hole"])
+        return library_fill.per_image(library_fill.linear, y["image"], y["hole"], reach=8)
 
     return System(restore=restore, host=True)

@@ -4,6 +4,7 @@ Telea, "An Image Inpainting Technique Based on the Fast Marching Method", 2004; 
 """
 
 import dataclasses
+import math
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         """y: {"image": [B, H, W, C] in [-1, 1], "hole": [B, H, W, 1]} -> [B, H, W, C] float32, on the host."""
         del variables, keys
         paint = lambda levels, marked: cv2.inpaint(levels, marked, config.radius, cv2.INPAINT_TELEA)
-        return library_fill.per_image(partial(library_fill.channelwise, paint), y["image"], y["hole"])
+        # Distances are measured on both sides of the rim.
+        reach = 2 * math.ceil(config.radius) + 4
+        return library_fill.per_image(partial(library_fill.channelwise, paint), y["image"], y["hole"], reach=reach)
 
     return System(restore=restore, host=True)
