@@ -166,7 +166,7 @@ def test_what_a_network_needs_as_padding_and_windows_does_not_show(task, photos)
         seen.append(y["image"].shape[1:3])
         return resize.enlarge(y["low"], 4, "box") if "low" in y else y["image"]
 
-    trial = Trial(task=task, data=Data(name=str(photos), validation=0), crop="none", limit=2)
+    trial = Trial(task=task, data=Data(name=str(photos), validation=0), crop="none")
     given = [part.given for part in Inputs(task, trial.batches)]
     key = jax.random.split(jax.random.key(0), 1)
     alone = [Runner(System(echo, host=True), task, {})(one, key) for one in given]
@@ -203,7 +203,7 @@ def test_the_size_of_batches_changes_no_figure_and_a_short_batch_needs_no_progra
     runner = Runner(blur, task, {})
     for part in Inputs(task, batches(2)):
         assert len(runner(part.given, jax.random.split(jax.random.key(0), len(part.numbers)))) == len(part.numbers)
-    assert len(runner.programs) == 2, "one that measures and one that restores"
+    assert len(runner.programs) == 1
 
 
 def test_diversity_is_the_difference_of_samples_and_nothing_for_a_system_that_draws_none():
@@ -211,7 +211,7 @@ def test_diversity_is_the_difference_of_samples_and_nothing_for_a_system_that_dr
         return 0.5 * y["image"] + 0.25 * jax.vmap(lambda key: jax.random.rademacher(key, ()))(keys)[:, None, None, None]
 
     inputs, chosen = Inputs(SuperResolution(scale=2), equal_images(count=64)(32)), named(["diversity", "psnr_rgb"])
-    found = evaluate(System(restore, players={"net": None}), {}, inputs, metrics=chosen, contact=True)
+    found = evaluate(System(restore, draws=True), {}, inputs, metrics=chosen, contact=True)
     # Two of five signs differ in 0, 4 or 6 of ten pairs; a pair that does differs by a quarter of the range.
     assert set(np.round(found.figures["diversity"])) == {0.0, 10.0, 15.0}
     np.testing.assert_allclose(found.summary["diversity"].value, 12.5, atol=1.5)
@@ -229,7 +229,7 @@ def test_a_figure_of_a_system_s_own_is_a_column_that_others_leave_empty():
     metrics = check_metrics(trial, None)
     inputs = Inputs(trial.task, equal_images()(4))
     entrants = [Entrant("without", "made up", ECHO, {}, {}), Entrant("able", "made up", able, {"shift": 2.0}, {})]
-    results = {one.name: evaluate(one.system, one.variables, inputs, metrics=metrics, keep=1) for one in entrants}
+    results = {one.name: evaluate(one.system, one.variables, inputs, metrics=metrics) for one in entrants}
     images = next(iter(inputs)).image / 127.5 - 1
     np.testing.assert_allclose(results["able"].figures["brightness"], images.mean((1, 2, 3)) + 2, atol=1e-5)
     report = reported(trial, entrants, results, metrics, inputs, keep=1)
