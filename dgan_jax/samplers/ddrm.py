@@ -73,4 +73,6 @@ def sample(
 
     tables = (jnp.asarray(table[:-1][::-1], jnp.float32) for table in (signal, spreads))
     order = jnp.arange(steps), jnp.asarray(chain.times[::-1]), *tables
-    return jax.lax.scan(body, begin(known, float(spreads[-1]), x), order)[0]
+    # The noise's size, where it is not about 1 (variance exploding).
+    first = begin(known, float(spreads[-1]), x) * max(float(level[-1]), 1.0)
+    return jax.lax.scan(body, first, order)[0]

@@ -44,7 +44,7 @@ def build(config: Config, task: Task, spec: Spec, prior: Denoiser) -> System:
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         steps = walking.walk(prior, variables, y, keys)
         known = walking.known_in(task, y, steps.space)
-        parts = (steps.predict, prior.process, chain, known, steps.start, steps.noise)
+        parts = (steps.predict, prior.process, chain, known, steps.draw(walking.START, 0), steps.noise)
         limit = steps.limit if config.limit else unlimited
         return steps.image(ddrm.sample(*parts, eta=config.eta, trust=config.trust, limit=limit), task)
 
