@@ -6,7 +6,7 @@ import pytest
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
-from dgan_jax.ops import completion_mean, patchmatch, prefill, seamless
+from dgan_jax.ops import completion_mean, filling, patchmatch, prefill, seamless
 from dgan_jax.ops.completion import complete, pieces
 from dgan_jax.ops.filling import Style
 from dgan_jax.ops.patchmatch import HALF, PATCH, PLANES, Prices
@@ -86,6 +86,16 @@ def test_the_weight_of_the_completion_is_that_of_least_squares(share):
     drawn = completion_mean.DRAWN
     assert own == pytest.approx((1 - drawn) * share + drawn * completion_mean.USUAL, abs=0.01)
     assert completion_mean.weight([], 0.0) == completion_mean.USUAL
+
+
+def test_weights_deep_in_a_wide_hole_still_add_up():
+    hole = np.ones((400, 40), bool)
+    hole[:14] = False
+    means = filling.measured(np.zeros((400, 40, 1), np.float32), hole)
+    work = filling.Filling(
+        filling.make_level(means, Style()), Style(), np.eye(1, dtype=np.float32), np.ones(1, np.uint32)
+    )
+    assert work.weight.min() > 1e-15
 
 
 def test_windows_cover_their_pieces_and_pieces_the_image():

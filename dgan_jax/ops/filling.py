@@ -18,6 +18,7 @@ from dgan_jax.ops.patch_votes import colour_shifts, vote
 from dgan_jax.ops.patchmatch import HALF, PATCH, PLANES, Prices
 
 TEXTURES = 2
+DEEPEST = 30.0
 COLOURS = PLANES - TEXTURES - 2
 """Planes left for colours, where textures and slopes have theirs."""
 
@@ -149,7 +150,9 @@ class Filling:
         self.colours = level.planes.shape[-1] - TEXTURES
         self.matches = patchmatch.none(*level.hole.shape)
         self.prices = Prices(float(style.reuse), float(style.upright))
-        self.weight = np.where(level.hole, style.inside * np.exp(-level.depth / style.fall), 1.0).astype(np.float32)
+        # Deep in a wide hole all pixels weigh alike, as little as still adds up.
+        fallen = np.exp(-np.minimum(level.depth / style.fall, DEEPEST))
+        self.weight = np.where(level.hole, style.inside * fallen, 1.0).astype(np.float32)
         self.features = np.zeros((*level.hole.shape, PLANES), np.float32)
         self.source = np.zeros((level.missing[0].size, 2), np.int32)
         self.compare()
