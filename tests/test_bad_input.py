@@ -64,7 +64,7 @@ RESTORE = ("restore", "inpaint", "photos/0.png", "-o", "out", "--hole")
         (("evaluate", "ddgan"), "has to be trained"),
         (("evaluate", "telea", "--metrics", "psnr_hole_"), "unknown metric 'psnr_hole_'"),
         (("restore", "inpiant", "photos/0.png", "--hole", "hole.png", "--system", "telea"), "did you mean 'inpaint'?"),
-        ((*RESTORE, "hole.png", "--run", "a", "--system", "telea"), "not both"),
+        ((*RESTORE, "hole.png", "--run", "a", "--system", "telea"), "restores without a run"),
         ((*RESTORE, "hole.png", "--run", "nowhere"), "holds no run"),
         ((*RESTORE, "hole.png", "--system", "ddgan"), "has to be trained"),
         (("sample", "nowhere"), "holds no run"),
