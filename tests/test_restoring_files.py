@@ -462,3 +462,15 @@ def test_a_pipe_sees_how_far_the_work_is(monkeypatch, capsys):
     assert lines[0].startswith("restoring: 0.1 of 4 done, ")
     assert lines[0].endswith(" s left")
     assert len(lines) == 3
+
+
+def test_windows_of_a_large_photograph_are_told_one_by_one(tmp_path, monkeypatch):
+    photo = np.random.default_rng(0).integers(0, 256, (40, 72, 3), dtype=np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    told = []
+    monkeypatch.setattr(screen.Count, "part", lambda self, done, of: told.append((done, of)))
+    arguments = ["restore", "denoise", str(tmp_path / "photo.png"), "--sigma", "25", "--realism", "0"]
+    assert main([*arguments, "--tile", "32", "-o", str(tmp_path / "out")]) == 0
+    assert len(told) > 1
+    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+    assert {of for _, of in told} == {len(told)}

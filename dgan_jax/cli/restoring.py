@@ -86,7 +86,7 @@ def restore_all(work: Work) -> int:
     with counting("restoring", len(work.results)) as count:
         for i, file in enumerate(work.results):
             try:
-                skipped += not restore_one(work, file)
+                skipped += not restore_one(work, file, count.part)
             except Unopened as error:
                 raise ValueError(str(error)) from error
             except (KeyboardInterrupt, BrokenPipeError):
@@ -103,8 +103,11 @@ def restore_all(work: Work) -> int:
     return failed
 
 
-def restore_one(work: Work, file: Path) -> bool:
-    """Restore one photograph; False if it was done before. Raises if that cannot be, or would replace something."""
+def restore_one(work: Work, file: Path, observe: Callable[[int, int], None]) -> bool:
+    """Restore one photograph; False if it was done before. Raises if that cannot be, or would replace something.
+
+    observe: is told how many windows of all versions are done, and of how many.
+    """
     from dgan_jax.data.opening import open_file
 
     open_file(file).close()
@@ -129,9 +132,14 @@ def restore_one(work: Work, file: Path) -> bool:
         limits = "" if work.options.system else " within what the network has learnt"
         say(f"{file}: noise of {sigma:.1f} grey levels, estimated{limits}")
     inpainting, alpha = work.options.task == "inpaint", work.options.hole == "alpha"
-    for n in todo:
+    for i, n in enumerate(todo):
         place = work.results[file][n]
-        whole = merged(photo, finish(photograph(n)), known["hole"] if inpainting else None, fill_alpha=alpha)
+
+        def windows(done: int, of: int, before: int = i) -> None:
+            observe(before * of + done, len(todo) * of)
+
+        result = photograph(n, windows)
+        whole = merged(photo, finish(result), known["hole"] if inpainting else None, fill_alpha=alpha)
         written = encode(photo, whole, place.suffix, same_quality=inpainting)
         work.ledger.write(place, written.data, command)
         say(str(work.ledger.folder / place))

@@ -142,7 +142,7 @@ class Runner:
     @property
     def side(self) -> int | None:
         """The only height and width that the system works at, if there is but one."""
-        return getattr(self.system, "side", None)
+        return self.system.side
 
     def chosen_tile(self) -> int:
         """The side of windows."""
