@@ -126,7 +126,8 @@ def test_restoring_keeps_the_shape_the_range_and_what_is_known(tiny, learnt):
     for experiment, system, variables in learnt.restorers(tiny.solver):
         batch = {name: jnp.asarray(value[:4]) for name, value in runs.open_batches(experiment)[0].items()}
         keys = jax.random.split(jax.random.key(1), 4)
-        y = jax.jit(jax.vmap(experiment.task.measure))(keys, {**batch, "image": to_unit(batch["image"])})
+        # Not compiled: fused, a mixture's arithmetic leaves 1.0000001 of a white pixel, which restoring cuts to 1.
+        y = jax.vmap(experiment.task.measure)(keys, {**batch, "image": to_unit(batch["image"])})
         restore = functools.partial(jax.jit(system.restore), variables, y)
         image = restore(keys)
         assert image.shape == batch["image"].shape

@@ -28,7 +28,7 @@ def get_config() -> Experiment:
 def get_tiny() -> Experiment:
     """Every part of it, as small as it gets: for tests."""
     small = ddgan.Config(
-        steps=2, features=8, multipliers=(1, 2), blocks=1, attention=(), latent=4, latent_layers=1, latent_embedding=8,
+        steps=2, features=8, multipliers=(1,), blocks=1, attention=(), latent=4, latent_layers=1, latent_embedding=8,
         critic_features=4, critic_embedding=8, residual=True, reconstruction=1.0, regression_share=0.5, r1_every=2,
     )  # fmt: skip
     return Experiment(

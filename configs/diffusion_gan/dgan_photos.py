@@ -28,7 +28,7 @@ def get_tiny() -> Experiment:
     return Experiment(
         system=dgan.Config(
             learning_rate_adversarial=1e-4, learning_rate_critic=1e-4,
-            steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(8, 12), estimator_blocks=(1, 1),
+            steps=2, restore_steps=2, wavelet_levels=1, estimator_features=(8,), estimator_blocks=(1,),
             features=(8, 12), blocks=(1, 1), refiner_features=(8,), refiner_blocks=(1,),
             critic_features=(4, 8), critic_blocks=(1, 1), latent=4, estimate_share=0.5, refine_share=0.5, joint=True,
         ),
