@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch_writer
 
+from dgan_jax import pretrained
 from dgan_jax.cli.main import main
 from dgan_jax.convert import metric_weights
 from dgan_jax.data.safetensors_file import read_weights
-from dgan_jax.metrics import fid, inception, kid, neighbours, networks
+from dgan_jax.metrics import fid, inception, kid, neighbours
 from dgan_jax.metrics.discriminative import discriminate
+from dgan_jax.metrics.metric import Metric
 from dgan_jax.metrics.sets import SetMetric
-from dgan_jax.metrics.table import Metric
 from dgan_jax.metrics.through_networks import PRETRAINED
 from dgan_jax.nets import squeezenet
 from dgan_jax.nets.lpips import LEAST, TRUNKS
@@ -23,7 +24,7 @@ SET, OTHER = draw.normal(size=(300, 12)).astype("f4"), draw.normal(0.3, 1.2, siz
 
 def random_state(name: str) -> dict[str, np.ndarray]:
     """A state dictionary as the published file of a network has it, with values of our own."""
-    published = networks.NETWORKS[name]
+    published = pretrained.NETWORKS[name]
     random = np.random.default_rng(1)
     spread = lambda leaf: random.standard_normal(leaf.shape, np.float32) * np.float32(leaf.size**-0.25)
     tree = jax.tree.map(lambda leaf: np.abs(spread(leaf)) if leaf.ndim == 1 else spread(leaf), published.shapes())
@@ -197,11 +198,11 @@ def test_the_folder_may_come_from_the_environment(folder, monkeypatch):
 
 def test_a_file_of_the_published_hash_is_not_called_another(folder, monkeypatch):
     digest = read_weights(folder / "alexnet.safetensors").config["source_sha256"]
-    known = networks.NETWORKS["alexnet"]._replace(files=(f"alexnet-owt-{digest[:8]}.pth",))
-    monkeypatch.setitem(networks.NETWORKS, "alexnet", known)
-    networks.loaded.cache_clear()
+    known = pretrained.NETWORKS["alexnet"]._replace(files=(f"alexnet-owt-{digest[:8]}.pth",))
+    monkeypatch.setitem(pretrained.NETWORKS, "alexnet", known)
+    pretrained.loaded.cache_clear()
     assert "NOT" not in PRETRAINED["lpips_alex"](folder).protocol
-    networks.loaded.cache_clear()
+    pretrained.loaded.cache_clear()
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -254,7 +255,7 @@ def test_the_inception_file_serves_every_metric_of_its_features_and_they_share_t
     assert figures["precision_inception"] == 100 * neighbours.coverage(OTHER, SET[:280])
     assert figures["recall_inception"] == 100 * neighbours.coverage(SET[:280], OTHER)
     # torchvision's network of the same architecture has another head, and is refused.
-    published = networks.NETWORKS["inception_v3_fid"]
+    published = pretrained.NETWORKS["inception_v3_fid"]
     with pytest.raises(ValueError, match=r"has also AuxLogits\.fc\.bias"):
         metric_weights.params(published.network, published.shapes(), state | {"AuxLogits.fc.bias": np.zeros(3, "f4")})
     with pytest.raises(ValueError, match=r"fc\.weight is \(1000, 2048\)"):
@@ -264,12 +265,12 @@ def test_the_inception_file_serves_every_metric_of_its_features_and_they_share_t
 
 
 def test_vgg16_is_described_by_its_second_dense_layer():
-    shapes = networks.NETWORKS["vgg16_fc2"].shapes()
+    shapes = pretrained.NETWORKS["vgg16_fc2"].shapes()
     assert shapes["fc1"]["kernel"].shape == (25088, 4096)
     images = jax.ShapeDtypeStruct((2, 50, 40, 3), jnp.float32)
     seen = jax.eval_shape(lambda params, images: inception.through_vgg16(params)(images, None), shapes, images)
     assert seen.shape == (2, 4096)
-    names = metric_weights.names_of(networks.NETWORKS["vgg16_fc2"].network, shapes)
+    names = metric_weights.names_of(pretrained.NETWORKS["vgg16_fc2"].network, shapes)
     assert {"features.28.weight", "classifier.0.weight", "classifier.3.bias"} <= set(names)
     assert "classifier.6.weight" not in names
 
