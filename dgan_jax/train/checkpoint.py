@@ -71,14 +71,19 @@ class Checkpoints:
             warnings.warn(f"checkpoint {step} in {self.folder} is not used: {found}", stacklevel=2)
         return None
 
-    def save(self, step: int, state: TrainState, config: dict[str, Any]) -> None:
-        """`state` on the host. Returns at once; an intact step that exists already is left alone."""
+    def save(
+        self, step: int, state: TrainState, config: dict[str, Any], means: dict[str, list[float]] | None = None
+    ) -> None:
+        """`state` on the host, and the metrics since the last row of the log (`train.log.Means`).
+
+        Returns at once; an intact step that exists already is left alone.
+        """
         self.wait()
         if step in self.manager.all_steps():
             if flaw(self.folder / str(step)) is None:
                 return
             self.manager.delete(step)
-        about = {"config": config, "versions": versions()}
+        about = {"config": config, "versions": versions(), "means": means or {}}
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about))
         try:
             self.manager.save(step, args=arguments, force=True)
@@ -130,6 +135,11 @@ class Checkpoints:
         template = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(template))
         return self.manager.restore(step, args=arguments)["state"]
+
+    def means(self, step: int) -> dict[str, list[float]]:
+        """What `save` was given of the log; nothing in a checkpoint that is older than this."""
+        arguments = ocp.args.Composite(about=ocp.args.JsonRestore())
+        return self.manager.restore(step, args=arguments)["about"].get("means", {})
 
     def close(self) -> None:
         self.wait()

@@ -1,8 +1,11 @@
 """The log of a run: one JSON object a line, and TensorBoard where it is asked for."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dgan_jax.core.files import write_atomically
 
@@ -21,6 +24,38 @@ def read(path: Path) -> list[dict[str, Any]]:
             break
         rows.append(row)
     return rows
+
+
+class Means:
+    """Metrics of all steps since the last row of the log, of which the row holds the means.
+
+    What a step does not compute (a phase that it passes over) or loses (nan) does not count; what is counted over the
+    whole run ("guard/...") is the last value. `plain` goes into checkpoints, so that a restart writes the same rows.
+    """
+
+    def __init__(self, plain: dict[str, Any] | None = None) -> None:
+        self.sums: dict[str, list[float]] = {name: list(pair) for name, pair in (plain or {}).items()}
+        self.last: dict[str, float] = {}
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Of a step, [], or of several, [S]."""
+        for name, values in metrics.items():
+            total = self.sums.setdefault(name, [0.0, 0])
+            for value in np.atleast_1d(np.asarray(values, np.float64)).tolist():
+                self.last[name] = value
+                if math.isfinite(value):
+                    total[0], total[1] = total[0] + value, total[1] + 1
+
+    def take(self) -> dict[str, float]:
+        """The means, in the order of the steps' metrics; from now on a new row."""
+        mean = lambda name: self.sums[name][0] / self.sums[name][1] if self.sums[name][1] else math.nan
+        found = {name: last if name.startswith("guard/") else mean(name) for name, last in self.last.items()}
+        self.sums, self.last = {}, {}
+        return found
+
+    def plain(self) -> dict[str, list[float]]:
+        """Sum and number of each metric."""
+        return {name: list(pair) for name, pair in self.sums.items()}
 
 
 class Log:

@@ -24,7 +24,7 @@ from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
 from dgan_jax.train.lock import Lock
-from dgan_jax.train.log import Log
+from dgan_jax.train.log import Log, Means
 from dgan_jax.train.preview import Preview
 from dgan_jax.train.runs import MACHINE, built, fresh_state, open_batches, state_like, write_config
 from dgan_jax.train.signals import stop_signals
@@ -154,6 +154,7 @@ class Loop:
         self.open_log, self.preview, self.observe = open_log, preview, observe
         self.options, self.config = experiment.train, to_dict(experiment)
         self.log: Log | None = None
+        self.means = Means()
         self.stopped: Callable[[], bool] = lambda: False
         self.compiled = functools.cache(functools.partial(compile_stage, experiment, system, mapping))
         self.frozen = functools.cache(lambda: mapping.put_state({name: read() for name, read in system.frozen.items()}))
@@ -175,6 +176,7 @@ class Loop:
         """The state to go on from. The log forgets what came after it."""
         newest = self.checkpoints.newest()
         state = self.first() if newest is None else self.checkpoints.restore(newest, self.like(newest))
+        self.means = Means(None if newest is None else self.checkpoints.means(newest))
         if self.open_log is not None:
             if self.log is not None:
                 self.log.close()
@@ -193,30 +195,35 @@ class Loop:
         begun = state.guard
         device_state = self.mapping.put_state(state)
         put = lambda batch: self.mapping.put_batch(batch, calls > 1)
-        metrics: dict[str, Any] | None = None
+        waiting: dict[str, Any] | None = None
+        failed, compiling = 0, True
         clock, counted = time.perf_counter(), 0
         with prefetch(Calls(self.batches, step, calls), 0, options.prefetch, put) as feed:
             while step < end:
-                previous = metrics
                 device_state, metrics = advance(device_state, next(feed), key, frozen)
-                if previous is None:
+                if compiling:
                     # Compiled by now, which says nothing of the pace.
-                    clock = time.perf_counter()
+                    clock, compiling = time.perf_counter(), False
                 step, counted = step + calls, counted + calls
                 # One step in flight: the bar tells the truth, and what went wrong is seen at the next step.
-                if previous is not None and self.failed_in_a_row(previous) >= options.bad_steps:
+                failed = failed if waiting is None else self.learn(waiting)
+                if failed >= options.bad_steps:
                     return self.roll_back(step - calls, begun)
+                waiting = metrics
                 logged: dict[str, float] = {}
                 rate = counted / (time.perf_counter() - clock)
-                if step % options.log_every == 0 or step == options.steps:
-                    logged = {name: float(value) for name, value in self.mapping.get(metrics).items()}
+                self.checkpoints.poll()
+                want_stop = self.stopped()
+                write = step % options.log_every == 0 or step == options.steps
+                due = step % options.checkpoint_every == 0 or step in (end, options.steps) or want_stop
+                if write or due:
+                    failed, waiting = self.learn(waiting), None
+                if write:
+                    logged = self.means.take()
                     rate = counted / (time.perf_counter() - clock)
                     self.record(step, {"stage": stage.name, **logged, "steps_per_second": round(rate, 4)})
                     clock, counted = time.perf_counter(), 0
                 self.observe(Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch))
-                self.checkpoints.poll()
-                want_stop = self.stopped()
-                due = step % options.checkpoint_every == 0 or step in (end, options.steps) or want_stop
                 show = bool(options.sample_every) and (step % options.sample_every == 0 or step == options.steps)
                 if due or show:
                     pause = time.perf_counter()
@@ -224,8 +231,9 @@ class Loop:
                     if step == end:
                         following = stage_at(self.system.stages, step)[0]
                         state = jax.device_get(enter_stages(state, self.system, index + 1, following))
+                        self.means = Means()
                     if due:
-                        self.checkpoints.save(step, state, self.config)
+                        self.checkpoints.save(step, state, self.config, self.means.plain())
                     if show:
                         self.picture(step, state)
                     clock += time.perf_counter() - pause
@@ -237,9 +245,10 @@ class Loop:
                     raise Stopped(f"stopped at step {step} of {options.steps}; {fate}")
         return state
 
-    def failed_in_a_row(self, metrics: dict[str, Any]) -> int:
-        """Steps up to these metrics that were not applied."""
-        return int(self.mapping.get(metrics["guard/in_a_row"]))
+    def learn(self, metrics: dict[str, Any]) -> int:
+        """Add a call's metrics to the means; returns how many steps in a row, up to these, were not applied."""
+        self.means.add(self.mapping.get(metrics))
+        return int(self.means.last["guard/in_a_row"])
 
     def roll_back(self, step: int, guard: Guard) -> TrainState:
         """The last good state with a lower learning rate than `guard`'s; `Diverged` after too many of these."""

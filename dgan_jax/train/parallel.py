@@ -41,7 +41,7 @@ class Mapping:
             raise ValueError(f"data.batch {batch} cannot be divided over {pieces}; try --data.batch {near}")
 
     def compile(self, step: Step, steps_per_call: int = 1) -> Step:
-        """(state, batches, key, frozen) -> (state, metrics of the last step).
+        """(state, batches, key, frozen) -> (state, metrics, [S] of each where S > 1).
 
         batches: [S, B, ...] where S = steps_per_call > 1.
         """
@@ -51,8 +51,7 @@ class Mapping:
             def run(
                 state: TrainState, batches: Example, key: jax.Array, frozen: Frozen = NONE
             ) -> tuple[TrainState, Any]:
-                state, metrics = jax.lax.scan(lambda s, batch: step(s, batch, key, frozen), state, batches)
-                return state, jax.tree.map(lambda values: values[-1], metrics)
+                return jax.lax.scan(lambda s, batch: step(s, batch, key, frozen), state, batches)
 
         if self.count == 1:
             return jax.jit(run, donate_argnums=0)

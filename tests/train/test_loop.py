@@ -12,7 +12,7 @@ from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.train import going_on, loop, runs
 from dgan_jax.train.lock import Lock
-from dgan_jax.train.log import read
+from dgan_jax.train.log import Means, read
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def test_stages_hand_over_and_freeze(experiment, tmp_path):
     half = loop.train(changed(experiment, steps=8), tmp_path / "run")
     rows = read(tmp_path / "run" / "log.jsonl")
     assert [row["stage"] for row in rows] == ["encoder", "encoder", "decoder", "decoder"]
-    assert [row["decoder/step"] for row in rows[2:]] == [1, 3], "a stage's losses count their own steps"
+    assert [row["decoder/step"] for row in rows[2:]] == [0.5, 2.5], "a stage's losses count their own steps"
     assert set(half.opt_state) == {"decoder"}
     assert half.memory == {}
     assert np.any(half.model_state["encoder"]["batch_stats"]["mean"] != 0)
@@ -100,6 +100,40 @@ def test_a_run_resumes_on_another_number_of_devices(experiment, tmp_path):
     with pytest.raises(Killed):
         loop.train(experiment, tmp_path / "broken", observe=kill_at(6))
     assert_same(loop.train(changed(experiment, devices=2), tmp_path / "broken"), whole, 1e-5)
+
+
+def test_a_row_of_the_log_holds_means_since_the_last_one(experiment, tmp_path):
+    """However steps are called and mapped, and whenever a run is killed."""
+    loop.train(changed(experiment, log_every=1), tmp_path / "each")
+    each = {row["step"]: row for row in read(tmp_path / "each" / "log.jsonl")}
+    ways = {"plain": {}, "scanned": {"steps_per_call": 2}, "devices": {"devices": 2}}
+    ways["both"] = {"devices": 2, "steps_per_call": 2}
+    for name, way in ways.items():
+        loop.train(changed(experiment, log_every=4, **way), tmp_path / name)
+        rows = read(tmp_path / name / "log.jsonl")
+        assert [row["step"] for row in rows] == [4, 8]
+        for row, player in zip(rows, ("encoder", "decoder"), strict=True):
+            for metric in (f"{player}/loss", f"{player}/gradient"):
+                wanted = np.mean([each[row["step"] - i][metric] for i in range(4)])
+                np.testing.assert_allclose(row[metric], wanted, rtol=1e-5)
+    assert rows[1]["decoder/step"] == 1.5
+
+    odd = changed(experiment, log_every=4, checkpoint_every=3)
+    with pytest.raises(Killed):
+        loop.train(odd, tmp_path / "broken", observe=kill_at(8))
+    loop.train(odd, tmp_path / "broken")
+    whole, broken = (read(tmp_path / name / "log.jsonl") for name in ("plain", "broken"))
+    timeless = lambda rows: [{name: value for name, value in row.items() if "per_second" not in name} for row in rows]
+    assert timeless(broken) == timeless(whole)
+
+
+def test_what_a_step_passes_over_or_loses_does_not_count_in_means():
+    means = Means()
+    means.add({"loss": np.array([1.0, np.nan, 3.0]), "penalty": np.array([np.nan, 8.0, np.nan]), "guard/skipped": 2})
+    again = Means(json.loads(json.dumps(means.plain())))
+    again.add({"loss": 5.0, "penalty": np.nan, "guard/skipped": 3})
+    assert again.take() == {"loss": 3.0, "penalty": 8.0, "guard/skipped": 3.0}
+    assert again.plain() == {}
 
 
 def test_a_run_older_than_a_field_of_the_config_resumes(experiment, tmp_path):
