@@ -1,5 +1,7 @@
 """Arithmetic that the networks of the diffusion-GAN family share exactly."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +52,18 @@ class GroupNorm(nn.Module):
         gain = self.param("scale", nn.initializers.ones, (channels,))
         shift = self.param("bias", nn.initializers.zeros, (channels,))
         return group_norm(x, gain, shift, groups=self.groups, epsilon=self.epsilon)
+
+
+def dropped(network: nn.Module, params: Any, inputs: tuple, keys: jax.Array, **options: Any) -> Any:
+    """The output of a network with `dropout` and `deterministic`, as it is trained: with a mask for each example, from
+    its own key ([B] keys), so that it is the same on any number of devices. inputs: arrays [B, ...]."""
+
+    def one(key: jax.Array, *inputs: Any) -> Any:
+        single = jax.tree.map(lambda x: x[None], inputs)
+        noisy = network.clone(deterministic=False)
+        return jax.tree.map(lambda x: x[0], noisy.apply({"params": params}, *single, rngs={"dropout": key}, **options))
+
+    return jax.vmap(one)(keys, *inputs)
 
 
 def uniform_fan_avg(scale: float = 1.0) -> nn.initializers.Initializer:

@@ -14,8 +14,8 @@ from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase,
 from dgan_jax.objectives import adversarial as losses
 from dgan_jax.process.gaussian import Gaussian, Tables, diffuse, diffuse_step, posterior_sample
 
-Predict = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement], jax.Array]
-"""(generator parameters, x_{t+1}, t, z, y) -> x0."""
+Predict = Callable[..., jax.Array]
+"""(generator parameters, x_{t+1}, t, z, y[, keys of dropout, [B]]) -> x0."""
 Judge = Callable[[Any, jax.Array, jax.Array, jax.Array, Measurement], jax.Array]
 """(critic parameters, x_t, t, x_{t+1}, y) -> logits [B]."""
 
@@ -29,6 +29,7 @@ class Draws:
     noise_step: jax.Array  # [H, W, C], x_t -> x_{t+1}
     noise_marginal: jax.Array  # [H, W, C], x_0 -> x_t
     noise_posterior: jax.Array  # [H, W, C], x0 and x_{t+1} -> x_t
+    dropout: jax.Array | None = None  # [] key, of generators that are trained with dropout
 
 
 def draw_update(key: jax.Array, shape: tuple[int, ...], *, steps: int, latent: int) -> Draws:
@@ -40,6 +41,7 @@ def draw_update(key: jax.Array, shape: tuple[int, ...], *, steps: int, latent: i
         noise_step=jax.random.normal(keys[2], shape),
         noise_marginal=jax.random.normal(keys[3], shape),
         noise_posterior=jax.random.normal(keys[4], shape),
+        dropout=jax.random.fold_in(key, len(keys)),
     )
 
 
@@ -80,6 +82,11 @@ def named(player: str, metrics: Mapping[str, jax.Array]) -> dict[str, jax.Array]
     return {f"{player}/{name}": value for name, value in metrics.items()}
 
 
+def keys_of(draws: Draws, dropout: bool) -> tuple[jax.Array, ...]:
+    """The last argument of a `Predict` that takes keys of dropout."""
+    return (draws.dropout,) if dropout and draws.dropout is not None else ()
+
+
 def denoising_gan(
     *,
     predict: Predict,
@@ -92,8 +99,10 @@ def denoising_gan(
     r1_every: int,
     reconstruction: Callable[[jax.Array, jax.Array, Measurement], jax.Array] | None = None,
     adversarial: float = 1.0,
+    dropout: bool = False,
 ) -> Objective:
-    """Critic, then generator, each with its own t, z and noises.
+    """Critic, then generator, each with its own t, z and noises; the generator's dropout, if `predict` takes its keys,
+    acts in both, as in the published code, whose generator is in training mode throughout.
 
     `reconstruction(x0_hat, x0, y) -> scalar` is added to the generator's loss. R1 acts on x_t alone, on every
     `r1_every`-th step, and is not multiplied by `r1_every`.
@@ -106,7 +115,7 @@ def denoising_gan(
         return {"y": measure(keys[0], example), "critic": update(keys[1]), "generator": update(keys[2])}
 
     def fake(params: dict, x_next: jax.Array, draws: Draws, y: Measurement) -> tuple[jax.Array, jax.Array]:
-        x0 = predict(params["generator"], x_next, draws.t, draws.latent, y)
+        x0 = predict(params["generator"], x_next, draws.t, draws.latent, y, *keys_of(draws, dropout))
         return posterior_sample(process, x0, x_next, draws.t, draws.noise_posterior), x0
 
     def critic(params: dict, context: Context, batch: Example, draws: dict) -> tuple[jax.Array, Report]:
@@ -142,6 +151,7 @@ def regression(
     encode: Callable,
     start: Callable,
     reconstruction: Callable,
+    dropout: bool = False,
 ) -> Objective:
     """The same draws, but the generator alone, on the reconstruction term: the stage before the adversary is turned on.
 
@@ -153,7 +163,8 @@ def regression(
         del context
         y, own = draws["y"], draws["generator"]
         _, x_next = diffuse_pair(process, encode(start(y)), own)
-        loss = reconstruction(predict(params["generator"], x_next, own.t, own.latent, y), encode(batch["image"]), y)
+        x0 = predict(params["generator"], x_next, own.t, own.latent, y, *keys_of(own, dropout))
+        loss = reconstruction(x0, encode(batch["image"]), y)
         return loss, Report({"generator/reconstruction": loss})
 
     return Objective(adversarial.draw, (Phase(("generator",), generator),))

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from dgan_jax.core import noise
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.nets.layers import dropped
 from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.objectives.denoising_gan import denoising_gan, regression
@@ -88,6 +89,8 @@ class Config:
             raise ValueError(f"system.regression_share must be in [0, 1), got {self.regression_share}")
         if self.regression_share and not self.reconstruction:
             raise ValueError("system.regression_share needs a reconstruction weight; try --system.reconstruction 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"system.dropout must be in [0, 1), got {self.dropout}")
         for name in ("steps", "features", "blocks", "latent", "r1_every", "critic_features"):
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
@@ -125,8 +128,14 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     # Without a unit, the brightest textures would decide what is learned.
     unit = lambda y: y.get("contrast", 1.0) if config.residual else 1.0
 
-    def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
-        x0 = cast(jax.Array, generator.apply({"params": params}, x, t, z, task.condition(y)))
+    def predict(
+        params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement, dropout: jax.Array | None = None
+    ) -> jax.Array:
+        inputs = (x, t, z, task.condition(y))
+        if dropout is None or not config.dropout:
+            x0 = cast(jax.Array, generator.apply({"params": params}, *inputs))
+        else:
+            x0 = dropped(generator, params, inputs, dropout)
         if config.residual:
             x0 = task.start(y) + unit(y) * x0
         return task.project(x0, y)
@@ -146,13 +155,13 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         reconstruction = lambda x0_hat, x0, y: config.reconstruction * jnp.mean(jnp.abs(x0_hat - x0) / unit(y))
     objective = denoising_gan(
         predict=predict, judge=judge, process=process, measure=task.measure, encode=space.encode, latent=config.latent,
-        r1_gamma=config.r1_gamma, r1_every=config.r1_every, reconstruction=reconstruction,
+        r1_gamma=config.r1_gamma, r1_every=config.r1_every, reconstruction=reconstruction, dropout=True,
     )  # fmt: skip
     alone = None
     if reconstruction is not None:
         alone = regression(
             objective, predict=predict, process=process, encode=space.encode, start=task.start,
-            reconstruction=reconstruction,
+            reconstruction=reconstruction, dropout=True,
         )  # fmt: skip
 
     def inputs(y: Measurement) -> tuple[jax.Array, jax.Array]:
