@@ -211,3 +211,28 @@ def test_sizes_and_widths_that_cannot_work_say_what_to_try():
         jax.eval_shape(odd.init, jax.random.key(0), jnp.zeros((1, 7, 8, 3)))
     with pytest.raises(ValueError, match="fewer groups"):
         jax.eval_shape(KLAutoencoder(**{**SMALL, "groups": 3}).init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+
+
+def test_the_critic_of_patches_plays_by_the_loss_and_the_factor_that_are_asked_for():
+    """With logits of 2 for the images and 4 for their reconstructions, which are twice as bright."""
+    own = {"autoencoder": {"decoder": {"out": {"kernel": 2.0 * jnp.ones(())}}}, "patches": {}}
+    image = jnp.full((1, 2, 2, 1), 2.0)
+    context = Context({"autoencoder": {"statistics": {"largest": jnp.ones(())}}, "patches": {}}, {}, jnp.ones(()), {})
+    draws = dict.fromkeys(("autoencoder", "patches"), coding.Draws(image, jax.random.key(0)))
+
+    def losses(**options):
+        objective = coding.autoencoder(
+            encode=lambda p, x, given: (x, jnp.zeros(())), code_shape=lambda shape: shape, adversarial_start=0,
+            decode=lambda p, code, given: p["decoder"]["out"]["kernel"] * code,
+            judge=lambda p, state, x: (x.mean((1, 2, 3)), state), fidelity=lambda p, error: jnp.mean(error), **options,
+        )  # fmt: skip
+        return [float(phase.loss(own, context, {"image": image}, draws)[0]) for phase in objective.phases]
+
+    build, tell = losses()
+    assert tell == 0.5 * (0 + 5)
+    vanilla = losses(critic_loss=coding.CRITIC_LOSSES["vanilla"])
+    np.testing.assert_allclose(vanilla, [build, 0.5 * (np.log1p(np.exp(-2)) + np.log1p(np.exp(4)))], rtol=1e-6)
+    fitting = losses(factor=0.0)[0]
+    np.testing.assert_allclose(losses(factor=3.0), [fitting + 3 * (build - fitting), 3 * tell], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"system.patch_loss must be hinge or vanilla"):
+        small_config(patch_loss="wasserstein")

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from dgan_jax.core.parts import Context, Example, Objective, Phase, Report
-from dgan_jax.objectives import adversarial as losses
+from dgan_jax.objectives.adversarial import hinge, logistic
 
 
 @struct.dataclass
@@ -31,6 +31,10 @@ Judge = Callable[[Any, Any, jax.Array], tuple[jax.Array, Any]]
 """(critic parameters, its model state, images) -> logits of patches, new model state."""
 Fidelity = Callable[[Any, jax.Array], jax.Array]
 """(autoencoder parameters, absolute error [B, H, W, C]) -> scalar."""
+
+
+CriticLoss = Callable[[jax.Array, jax.Array], jax.Array]
+"""(logits of real patches, of reconstructed ones) -> scalar."""
 
 
 def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
@@ -52,9 +56,12 @@ def laplacian(log_variance: jax.Array, error: jax.Array) -> jax.Array:
     return jnp.sum(error / jnp.exp(log_variance) + log_variance) / error.shape[0]
 
 
-def hinge(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """Half the sum of both sides' hinge losses."""
-    return 0.5 * losses.hinge(real, fake)
+def halved(loss: CriticLoss) -> CriticLoss:
+    return lambda real, fake: 0.5 * loss(real, fake)
+
+
+CRITIC_LOSSES = {"hinge": halved(hinge), "vanilla": halved(logistic)}
+"""Half the sum of both sides' losses, by the names of the published code."""
 
 
 def leaf_at(tree: Any, path: tuple[str, ...]) -> jax.Array:
@@ -81,6 +88,8 @@ def autoencoder(
     regulariser: float = 1e-6,
     adversarial: float = 0.5,
     adversarial_start: int = 50_001,
+    critic_loss: CriticLoss = CRITIC_LOSSES["hinge"],
+    factor: float = 1.0,
     perceptual: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
     axis_name: str | None = None,
 ) -> Objective:
@@ -88,8 +97,10 @@ def autoencoder(
 
     `code_shape`: of an image's shape, that of its code. Before step `adversarial_start` both adversarial losses are 0.
     The autoencoder's is weighted by `adversarial` times the ratio of the gradients that fidelity and it send into the
-    weight at `last` (of all devices of `axis_name`). `perceptual(images, reconstructions) -> [B]` is added to every
-    pixel's error. The largest absolute code, averaged over steps, is noted in the autoencoder's "statistics".
+    weight at `last` (of all devices of `axis_name`); against the mean logit of reconstructions it is the same whatever
+    `critic_loss` is. `factor` multiplies both adversarial losses. `perceptual(images, reconstructions) -> [B]` is
+    added to every pixel's error. The largest absolute code, averaged over steps, is noted in the autoencoder's
+    "statistics".
     """
 
     def draw(key: jax.Array, example: Example) -> dict[str, Draws]:
@@ -130,7 +141,7 @@ def autoencoder(
 
         loss, (other, state) = fit(y), fool(y)
         weight = adaptive(pull, jax.grad(fit)(y), jax.grad(fool, has_aux=True)(y)[0])
-        on = (context.step >= adversarial_start).astype(jnp.float32)
+        on = factor * (context.step >= adversarial_start)
         metrics = {
             "autoencoder/error": jnp.mean(jnp.abs(image - y)),
             "autoencoder/likelihood": loss,
@@ -147,7 +158,7 @@ def autoencoder(
         y = jax.lax.stop_gradient(decode(params["autoencoder"], code, given))
         real, state = judge(params["patches"], context.model_state["patches"], batch["image"])
         fake, state = judge(params["patches"], state, y)
-        loss = (context.step >= adversarial_start) * hinge(real, fake)
+        loss = factor * (context.step >= adversarial_start) * critic_loss(real, fake)
         metrics = {"patches/loss": loss, "patches/gap": jnp.mean(real) - jnp.mean(fake)}
         return loss, Report(metrics, {"patches": state})
 

@@ -40,6 +40,7 @@ def test_the_losses_of_autoencoder_and_patches_are_the_published_ones(path):
         encode=encode, decode=decode, fidelity=fidelity, code_shape=lambda shape: shape,
         judge=lambda p, state, x: (patches.apply({"params": p, **state}, x), state),
         regulariser=options["kl_weight"], adversarial=options["disc_weight"], adversarial_start=start,
+        critic_loss=coding.CRITIC_LOSSES[options.get("disc_loss", "hinge")], factor=options.get("disc_factor", 1.0),
     )  # fmt: skip
     model_state = {
         "patches": {"batch_stats": variables["batch_stats"]},

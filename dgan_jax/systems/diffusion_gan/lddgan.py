@@ -34,6 +34,7 @@ from dgan_jax.core.parts import (
     Task,
 )
 from dgan_jax.nets.ddgan_critic import Critic
+from dgan_jax.nets.layers import dropped
 from dgan_jax.nets.ldm_autoencoder import Autoencoder, KLAutoencoder, VQAutoencoder
 from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
@@ -125,13 +126,20 @@ class Config:
     """Weight of the patch critic's part in the autoencoder's loss, before it is adapted to the gradients."""
     adversarial_start: int = 50_001
     """Step from which the patch critic takes part."""
+    patch_loss: str = "hinge"
+    """Of the patch critic: hinge or vanilla (logistic)."""
     dtype: str = "float32"
     """Activations: float32 or bfloat16; parameters and optimizers stay float32."""
     remat: bool = False
     """Recompute the generator's blocks in the backward pass: less memory, more time."""
 
     def __post_init__(self) -> None:
-        for name, known in (("dtype", ("float32", "bfloat16")), ("autoencoder", ("kl", "vq"))):
+        known_values = {
+            "dtype": ("float32", "bfloat16"),
+            "autoencoder": ("kl", "vq"),
+            "patch_loss": tuple(coding.CRITIC_LOSSES),
+        }
+        for name, known in known_values.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"system.{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
         if not 0 <= self.autoencoder_share < 1:
@@ -209,13 +217,7 @@ def training_codec(network: Autoencoder) -> tuple[coding.Encode, coding.Decode, 
         if not network.dropout:
             return network.apply({"params": params}, x, method=method)
 
-        # A mask for each example, from its own key: the same on any number of devices.
-        def one(x: jax.Array, key: jax.Array) -> Any:
-            noisy = network.clone(deterministic=False)
-            out = noisy.apply({"params": params}, x[None], method=method, rngs={"dropout": key})
-            return jax.tree.map(lambda value: value[0], out)
-
-        return jax.vmap(one)(x, draws.dropout)
+        return dropped(network, params, (x,), draws.dropout, method=method)
 
     def encode_kl(params: Any, image: jax.Array, draws: coding.Draws) -> tuple[jax.Array, jax.Array]:
         mean, log_variance = apply("encode", params, image, draws)
@@ -321,7 +323,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     learn_codes = coding.autoencoder(
         encode=encode, decode=decode, judge=judge_patches, fidelity=fidelity, code_shape=code_shape,
         regulariser=config.regulariser, adversarial=config.adversarial, adversarial_start=config.adversarial_start,
-        axis_name=spec.axis_name,
+        critic_loss=coding.CRITIC_LOSSES[config.patch_loss], axis_name=spec.axis_name,
     )  # fmt: skip
     adam = lambda rate, b1=config.beta1, b2=config.beta2: optax.adam(rate, b1=b1, b2=b2, eps=1e-8)
     coder = adam(config.autoencoder_learning_rate, 0.5, 0.9)
