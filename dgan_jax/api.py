@@ -19,6 +19,7 @@ from dgan_jax.compare.trial import check_metrics
 from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
+from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import System, Task
 from dgan_jax.core.targets import target
 from dgan_jax.data.pipeline import to_bytes
@@ -44,8 +45,8 @@ class Row(NamedTuple):
     paper: str
 
 
-def systems(task: str | None = None) -> list[Row]:
-    """Every system, or those that do a task."""
+def systems(task: str | None = None, *, words: Sequence[str] = ()) -> list[Row]:
+    """Every system, or those that do a task and that all words fit; a ValueError if there is none."""
     if task is not None:
         tasks.find(task)
     rows = []
@@ -53,7 +54,13 @@ def systems(task: str | None = None) -> list[Row]:
         module = registry.find(name)
         what = (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
         rows.append(Row(name, path.split(".")[-2], module.TASKS, what, module.PAPER))
-    return [row for row in sorted(rows, key=lambda row: (row.family, row.name)) if task is None or task in row.tasks]
+    rows = [row for row in sorted(rows, key=lambda row: (row.family, row.name)) if task is None or task in row.tasks]
+    told = lambda row: " ".join((row.name, row.family, *row.tasks, row.what, row.paper)).casefold()
+    for word in words:
+        if not any(word.casefold() in told(row) for row in rows):
+            raise unknown("word or system", word, {*registry.files(), *tasks.classes(), *(row.family for row in rows)})
+        rows = [row for row in rows if word.casefold() in told(row)]
+    return rows
 
 
 def train(experiment: Experiment | str, out: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:

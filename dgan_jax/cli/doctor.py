@@ -1,6 +1,7 @@
 """Say what is probably wrong with a training run."""
 
 import dataclasses
+from pathlib import Path
 
 import tyro
 
@@ -11,6 +12,14 @@ class Options:
 
     run: tyro.conf.Positional[str]
     """Folder of a training run, finished or not."""
+
+
+def pictures_of(run: str) -> str:
+    """Where to see what a run makes."""
+    samples = Path(run) / "samples"
+    if any(samples.glob("*.png")):
+        return f"see also the pictures in {samples}"
+    return f"see also what it makes: dgan evaluate {run} -o report writes pictures (train.sample_every wrote none)"
 
 
 def main(arguments: list[str]) -> int:
@@ -25,5 +34,5 @@ def main(arguments: list[str]) -> int:
     for finding in findings:
         console.print(f"\n[bold]{finding.what}[/bold]\n  because  {finding.evidence}\n  try      {finding.advice}")
     if not findings:
-        console.print("nothing looks wrong; see also the pictures in samples/")
+        console.print(f"nothing looks wrong; {pictures_of(options.run)}", soft_wrap=True)
     return 0

@@ -1,10 +1,11 @@
-"""Published figures with protocol and source, and what the review prints wrongly."""
+"""Published figures with protocol and source, and what the review prints wrongly: dgan published esrgan"""
 
 import dataclasses
 import sys
 
 import tyro
 
+from dgan_jax.core.names import unknown
 from dgan_jax.published import Row
 
 
@@ -12,6 +13,8 @@ from dgan_jax.published import Row
 class Options:
     """Published figures of the review's tables and beyond, with their protocols, sources, and corrections."""
 
+    words: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Only figures that all of these words fit: part of a method's name, a data set, a metric, a source."""
     table: int | None = None
     """1: generation on CIFAR-10; 2 and 3: PSNR and SSIM of enlargement on DIV2K; default: these and all others."""
     task: str | None = None
@@ -37,10 +40,12 @@ def main(arguments: list[str]) -> int:
     narrowed = [
         name for name in ("task", "dataset", "figure", "metric", "method") if getattr(options, name) is not None
     ]
+    narrowed += ["words"] if options.words else []
     if options.markdown and (narrowed or options.corrections or options.table is not None):
         raise ValueError("--markdown writes the whole document; leave the other options out")
     if options.corrections and narrowed:
-        raise ValueError(f"corrections are listed by table only; leave --{narrowed[0]} out")
+        named = narrowed[0] if options.words else f"--{narrowed[0]}"
+        raise ValueError(f"corrections are listed by table only; leave {named} out")
     if options.markdown:
         sys.stdout.write(page())
     else:
@@ -56,6 +61,12 @@ def show_rows(options: Options) -> None:
         table=options.table, task=options.task, dataset=options.dataset, figure=options.figure, metric=options.metric,
         method=options.method,
     )  # fmt: skip
+    told = lambda row: f"{row.method} {row.task} {row.dataset} {row.metric} {row.source}".casefold()
+    for word in options.words:
+        if not any(word.casefold() in told(row) for row in found):
+            names = {name.casefold() for row in found for name in (row.method, row.dataset)}
+            raise unknown("method or word", word.casefold(), names)
+        found = tuple(row for row in found if word.casefold() in told(row))
     if not found:
         raise ValueError("no published figure fits all of these options; leave one of them out")
     for each in TABLES:

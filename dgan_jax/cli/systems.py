@@ -1,4 +1,4 @@
-"""List every system: family, task, one line, paper."""
+"""List every system, or those that a word finds: dgan systems inpaint"""
 
 import dataclasses
 
@@ -9,6 +9,8 @@ import tyro
 class Options:
     """List every system: family, tasks, what it is, where it comes from."""
 
+    words: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Only systems that all of these words fit: a task, a family, part of a name or of a description."""
     task: str | None = None
     """Only systems that do this task."""
 
@@ -18,7 +20,7 @@ def main(arguments: list[str]) -> int:
     from dgan_jax import api
     from dgan_jax.cli.screen import table
 
-    rows = [row for row in api.systems(options.task)]
+    rows = api.systems(options.task, words=options.words)
     table(
         "",
         ["system", "family", "tasks", "what", "source"],
