@@ -51,6 +51,17 @@ def test_every_place_lies_half_an_overlap_inside_a_window_or_at_an_end(length):
     assert len(found) <= -(-(length - 64) // 192)
 
 
+def test_windows_that_begin_at_large_steps_cover_all_the_same():
+    for tile, step in ((96, 96), (128, 64), (192, 96)):
+        found = windows.starts(np.ones(384, bool), tile, tile // 2, step)
+        assert found == sorted(set(found))
+        shown = np.zeros(384, bool)
+        for start in found:
+            assert start % step == 0
+            shown[start : start + tile] = True
+        assert shown.all()
+
+
 def test_only_what_is_wanted_is_covered():
     wanted = np.zeros((2048, 2048), bool)
     wanted[1000:1010, 300:2000] = True

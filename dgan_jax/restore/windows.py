@@ -63,6 +63,8 @@ def starts(wanted: np.ndarray, tile: int, overlap: int, step: int) -> list[int]:
     while len(left):
         first = (left[0] - half) // step * step
         start = int(np.clip(first, 0, max(0, length - tile)))
+        if found:  # large steps leave no room for the overlap
+            start = min(max(start, found[-1] + step), length - tile)
         found.append(start)
         done = length if start + tile >= length else start + tile - half
         left = left[left >= done]
