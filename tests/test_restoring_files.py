@@ -383,7 +383,7 @@ class Colourful:
         tint = np.array([20, 0, -5])
         result = np.clip(image + tint, 0, 255).astype(np.uint8)
         photograph = lambda n: result
-        return type("P", (), {"y": {}, "__call__": lambda self, n: photograph(n)})()
+        return type("P", (), {"y": {}, "__call__": lambda self, n, observe: photograph(n)})()
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "grey RGB", "LA", "RGB"])

@@ -60,8 +60,8 @@ class Options:
     seed: int = 0
     polarity: Literal["auto", "white-hole", "white-keep"] = "auto"
     """What white means in the mask; auto is white-hole."""
-    tile: int = 512
-    """Larger results are restored in overlapping windows of this side."""
+    tile: int | None = None
+    """Larger results are restored in overlapping windows of this side; chosen by the memory at hand if not given."""
     megapixels: float = 100.0
     """Image files of more pixels are refused before they are decoded; raise it for files that you trust."""
 
