@@ -133,7 +133,12 @@ def test_restoring_keeps_the_shape_the_range_and_what_is_known(tiny, learnt):
         assert image.shape == batch["image"].shape
         assert image.dtype == jnp.float32
         assert np.all(np.abs(image) <= 1)
-        np.testing.assert_array_equal(experiment.task.project(image, y), image)
+        kept = experiment.task.project(image, y)
+        if tiny.solver is None or "hole" in y:
+            np.testing.assert_array_equal(kept, image)
+        else:
+            # A reduced or blurred image is agreed with but for what the range of images cuts off.
+            assert np.mean(np.abs(kept - image)) < 0.02
         other = restore(jax.random.split(jax.random.key(2), len(keys)))
         same = np.array_equal(other, image)
         assert same != system.draws, "another key gives another plausible image, where one is drawn"

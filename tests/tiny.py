@@ -99,9 +99,11 @@ class Learnt:
             return
         name = systems.name_of(solver)
         choices = {"system": name, **{field.name: getattr(solver, field.name) for field in dataclasses.fields(solver)}}
-        for task in systems.find(name).TASKS:
-            options = {"fill": "pull_push", "hole": "box"} if task == "inpaint" else {}
-            asked = self.experiment.task if task == tasks.name_of(self.experiment.task) else tasks.find(task)(**options)
+        module, own = systems.find(name), tasks.name_of(self.experiment.task)
+        options = {"inpaint": {"fill": "pull_push", "hole": "box"}, "deblur": {"known": True}}
+        # One that does not steer does what its prior has learnt.
+        for task in module.TASKS if getattr(module, "STEERS", False) else (own,):
+            asked = self.experiment.task if task == own else tasks.find(task)(**options.get(task, {}))
             yield runs.load(self.out(), task=asked, choices=choices)
 
     def step(self, experiment: Experiment, system: Any, mapping: parallel.Mapping, index: int, first: int) -> Callable:
