@@ -112,7 +112,7 @@ def test_a_photograph_of_any_size_is_restored_from_the_command_line(name, folder
     if name == "jpeg":
         assert "quality 25, read from the file" in said
     factor = 2 if name == "superres" else 1
-    assert Image.open(tmp_path / "out" / "0.png").size == (48 * factor, 40 * factor)
+    assert Image.open(tmp_path / "out" / photo.name).size == (48 * factor, 40 * factor)
 
 
 def test_a_mixture_with_nothing_but_a_hole_keeps_known_pixels_bit_for_bit(folder, tmp_path):
