@@ -43,6 +43,6 @@ def test_there_is_room_until_a_process_has_grown_by_so_many_bytes(monkeypatch):
 def test_an_owner_keeps_the_programs_that_it_met_last():
     kept, made = programs.Programs(), []
     for side in [*range(programs.HELD), 0, programs.HELD, 0]:
-        kept.get("f", {"x": (side,)}, lambda side=side: made.append(side))
+        kept.get("f", {"x": (side,)}, lambda side=side: (made.append(side), "program"))
     assert made == [*range(programs.HELD), programs.HELD]
     assert len(kept) == programs.HELD
