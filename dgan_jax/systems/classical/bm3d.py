@@ -2,6 +2,10 @@
 
 Dabov, Foi, Katkovnik, Egiazarian 2007 (colours: ICIP 2007; parameters also of Lebrun, IPOL 2012); our own code
 (`ops/bm3d.py`), compiled by numba.
+Measured here: mean RGB PSNR of centre crops 256x256, noise of sigma 15 / 25 / 50 clipped to 8 bits, level told: 32.67 /
+29.60 / 25.27 dB on 20 BSD100 photographs (noisy 24.76 / 20.45 / 14.91), 33.23 / 30.20 / 25.42 on 10 of Urban100, in 1.4
+to 2.2 s of one core each. With the papers' own limits and noise variance, noise not clipped, whole McMaster images:
+31.61 dB at 25; CBM3D has 31.66 in the table of Zhang, Zuo, Zhang, FFDNet, IEEE TIP 27(9), 2018.
 """
 
 import dataclasses
