@@ -8,6 +8,7 @@ from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
 from dgan_jax.ops import completion_mean, filling, patchmatch, prefill, seamless
 from dgan_jax.ops.completion import complete, pieces
+from dgan_jax.ops.completion_mean import DRAWN, USUAL
 from dgan_jax.ops.filling import Style
 from dgan_jax.ops.patchmatch import HALF, PATCH, PLANES, Prices
 
@@ -41,7 +42,9 @@ def test_a_wall_goes_on(options):
     image, hole = bricks(), square()
     ours, smooth = run(image, hole, **options), prefill.coherent(image[None], hole[None, ..., None])[0]
     np.testing.assert_array_equal(ours[~hole], image[~hole])
-    assert error(image, ours, hole) < 0.25 * error(image, smooth, hole)
+    # The least error follows trials, however good, only so far: what is left to the smooth fill keeps its error.
+    left = DRAWN * (1 - USUAL) if options else 0.0
+    assert error(image, ours, hole) < (left + (0.02 if options else 0.25)) * error(image, smooth, hole)
 
 
 def test_a_key_decides():
@@ -111,7 +114,9 @@ def test_windows_cover_their_pieces_and_pieces_the_image():
 def test_without_a_whole_patch_the_smooth_fill_is_the_answer():
     image, hole = bricks(24, 24), np.zeros((24, 24), bool)
     hole[::3, ::3] = True
-    np.testing.assert_allclose(run(image, hole), prefill.coherent(image[None], hole[None, ..., None])[0], atol=1e-6)
+    smooth = prefill.coherent(image[None], hole[None, ..., None])[0]
+    # Padded for the sake of programs, the fill sees another border: an eighth of a grey level.
+    np.testing.assert_allclose(run(image, hole), smooth, atol=1e-3)
 
 
 def test_enough_sweeps_find_what_a_full_search_finds():

@@ -84,4 +84,4 @@ def build(config: Config, task: Task, spec: Spec) -> System:
             result.append(filled)
         return np.stack(result)
 
-    return System(restore=restore, host=True)
+    return System(restore=restore, host=True, draws=True)
