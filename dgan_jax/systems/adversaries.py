@@ -1,7 +1,8 @@
 """How plain GANs become systems: their two networks as functions, Adam for both, and what they lend to solvers."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,38 +13,35 @@ from dgan_jax.core.parts import Generator, Measurement, Objective, Player, Spec,
 from dgan_jax.objectives.gan import Networks, Pace
 
 
-class Options(Protocol):
-    """What a system's Config tells of its training."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the Configs have in common. Defaults are DCGAN's training."""
 
-    @property
-    def n_critic(self) -> int: ...
-    @property
-    def critic_parts(self) -> int: ...
-    @property
-    def generator_parts(self) -> int: ...
-    @property
-    def learning_rate_generator(self) -> float: ...
-    @property
-    def learning_rate_critic(self) -> float: ...
-    @property
-    def decay(self) -> bool: ...
-    @property
-    def beta1(self) -> float: ...
-    @property
-    def beta2(self) -> float: ...
-    @property
-    def ema(self) -> float: ...
+    n_critic: int = 1
+    """Updates of the critic for one of the generator."""
+    critic_parts: int = 0
+    """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
+    generator_parts: int = 1
+    """Parts that a batch is cut into for the generator, which takes one."""
+    learning_rate_generator: float = 2e-4
+    learning_rate_critic: float = 2e-4
+    decay: bool = False
+    """Let the learning rates fall to 0, linearly."""
+    beta1: float = 0.5
+    beta2: float = 0.999
+    ema: float = 0.0
 
-
-def pace_of(config: Options) -> Pace:
-    return Pace(config.n_critic, config.critic_parts, config.generator_parts)
+    def __post_init__(self) -> None:
+        pace_of(self)
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"system.ema must be in [0, 1), got {self.ema}; 0 keeps no average")
 
 
-def check(config: Options) -> None:
-    """A ValueError for options that no GAN can be trained with."""
-    pace_of(config).check(0)
-    if not 0 <= config.ema < 1:
-        raise ValueError(f"system.ema must be in [0, 1), got {config.ema}; 0 keeps no average")
+def pace_of(config: Options, batch: int = 0) -> Pace:
+    """How a batch is shared out; a ValueError where it cannot be."""
+    pace = Pace(config.n_critic, config.critic_parts, config.generator_parts)
+    pace.check(batch)
+    return pace
 
 
 def side_of(spec: Spec, side: int, what: str) -> None:
@@ -100,9 +98,19 @@ def optimizers(config: Options, spec: Spec) -> dict[str, optax.GradientTransform
     }
 
 
+def players(
+    generator: nn.Module, critic: nn.Module, latent: int, ema: float | optax.Schedule
+) -> dict[str, Player]:  # fmt: skip
+    """Both, where neither is told more than a latent or an image; the generator is averaged."""
+    return {
+        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), latent)),), ema),
+        "critic": Player(critic, lambda y: (y["image"],)),
+    }
+
+
 def assembled(
     networks: Networks, objective: Objective, trained: Mapping[str, optax.GradientTransformation], spec: Spec,
-    players: Mapping[str, Player], check: Callable[[], object] = lambda: None,
+    played: Mapping[str, Player], check: Callable[[], object] = lambda: None,
 ) -> System:  # fmt: skip
     """A system of players "generator" and "critic" with one stage; images are drawn in evaluation mode."""
 
@@ -124,4 +132,4 @@ def assembled(
 
     stage = Stage("adversarial", spec.steps, objective, trained, check=check)
     lent = Generator(draw, generate, judge)
-    return System(restore, players, (stage,), side=spec.height, calls=1, draws=True, prior=lent)
+    return System(restore, played, (stage,), side=spec.height, calls=1, draws=True, prior=lent)

@@ -1,7 +1,7 @@
-"""What StyleGAN2 and its two augmented followers share: networks, Adam for lazy penalties, truncation when drawing."""
+"""What StyleGAN2 and its two augmented followers share: options, networks, Adam for lazy penalties, truncation."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, cast
+import dataclasses
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -9,68 +9,64 @@ import optax
 
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Array, Generator, Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.core.rates import half_life
 from dgan_jax.nets.minibatch import check_groups
 from dgan_jax.nets.stylegan2 import ARCHITECTURES, Critic, Look, Mapping, Synthesis
 from dgan_jax.nets.stylegan2 import Generator as StyleGenerator
 from dgan_jax.objectives import stylegan2 as losses
 
 
-class Config(Protocol):
-    """What a system's Config tells of networks and training."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the Configs have in common. Defaults are the configuration "cifar" of the PyTorch code: no path lengths, no
+    mixing, a plain critic."""
 
-    @property
-    def latent(self) -> int: ...
-    @property
-    def styles(self) -> int: ...
-    @property
-    def mapping_layers(self) -> int: ...
-    @property
-    def mapping_rate(self) -> float: ...
-    @property
-    def features(self) -> int: ...
-    @property
-    def most_features(self) -> int: ...
-    @property
-    def architecture(self) -> str: ...
-    @property
-    def critic_architecture(self) -> str: ...
-    @property
-    def group(self) -> int: ...
-    @property
-    def clamp(self) -> float: ...
-    @property
-    def half(self) -> int: ...
-    @property
-    def r1_gamma(self) -> float: ...
-    @property
-    def r1_every(self) -> int: ...
-    @property
-    def path_weight(self) -> float: ...
-    @property
-    def path_every(self) -> int: ...
-    @property
-    def mixing(self) -> float: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def ema_images(self) -> float: ...
-    @property
-    def ema_ramp(self) -> float: ...
-    @property
-    def truncation(self) -> float: ...
+    latent: int = 512
+    styles: int = 512
+    """Width of w."""
+    mapping_layers: int = 2
+    """8 for large images."""
+    mapping_rate: float = 0.01
+    """Pace at which the mapping learns, relative to the rest."""
+    features: int = 32768
+    """Features at a side of s pixels are this / s, ..."""
+    most_features: int = 512
+    """... but at most so many."""
+    architecture: str = "skip"
+    """skip, resnet or orig."""
+    critic_architecture: str = "orig"
+    """orig for CIFAR-10, resnet for large images."""
+    group: int = 32
+    """Images whose deviation the critic sees; 4 for large images."""
+    clamp: float = 256.0
+    """Bound of activations, for bfloat16; 0: none."""
+    half: int = 0
+    """Resolutions, from the highest, in bfloat16; published: 4, in float16."""
+    r1_gamma: float = 0.01
+    r1_every: int = 16
+    path_weight: float = 0.0
+    """2 for large images."""
+    path_every: int = 4
+    mixing: float = 0.0
+    """Probability that two styles are mixed; 0.9 for large images."""
+    learning_rate: float = 2.5e-3
+    ema_images: float = 500_000
+    """Half-life of the generator's average, in images."""
+    ema_ramp: float = 0.05
+    """Share of the images seen that the half-life is at most; 0: no such limit."""
+    truncation: float = 1.0
+    """psi: below 1 styles are drawn towards their mean, for better images and fewer kinds."""
 
-
-def check(config: Config) -> None:
-    """A ValueError for options that cannot be."""
-    for name in ("architecture", "critic_architecture"):
-        lookup(f"system.{name}", getattr(config, name), dict.fromkeys(ARCHITECTURES))
-    for name in ("latent", "styles", "mapping_layers", "group", "r1_every", "path_every"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"system.{name} must be at least 1, got {getattr(config, name)}")
-    if not 0 <= config.mixing <= 1:
-        raise ValueError(f"system.mixing is a probability, got {config.mixing}; published: 0.9, or 0 for CIFAR-10")
-    if not 0 <= config.truncation <= 1:
-        raise ValueError(f"system.truncation must be in [0, 1], got {config.truncation}; 1 draws all that was learnt")
+    def __post_init__(self) -> None:
+        for name in ("architecture", "critic_architecture"):
+            lookup(f"system.{name}", getattr(self, name), dict.fromkeys(ARCHITECTURES))
+        for name in ("latent", "styles", "mapping_layers", "group", "r1_every", "path_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.mixing <= 1:
+            raise ValueError(f"system.mixing is a probability, got {self.mixing}; published: 0.9, or 0 for CIFAR-10")
+        if not 0 <= self.truncation <= 1:
+            raise ValueError(f"system.truncation must be in [0, 1], got {self.truncation}; 1 draws all that was learnt")
 
 
 class Modules(NamedTuple):
@@ -78,7 +74,7 @@ class Modules(NamedTuple):
     critic: Critic
 
 
-def modules(config: Config, spec: Spec) -> Modules:
+def modules(config: Options, spec: Spec) -> Modules:
     """Both networks; with classes in the data they are told them."""
     if spec.height != spec.width or spec.height < 4 or spec.height & (spec.height - 1):
         raise ValueError(
@@ -102,7 +98,7 @@ def one_hot(y: Measurement, classes: int) -> jax.Array | None:
     return jax.nn.one_hot(y["label"], classes) if classes else None
 
 
-def networks_of(both: Modules, config: Config, spec: Spec) -> losses.Networks:
+def networks_of(both: Modules, config: Options, spec: Spec) -> losses.Networks:
     """The modules as functions of parameters and model state."""
     generator, critic = both
 
@@ -135,17 +131,7 @@ def lazy_adam(rate: float, every: int) -> optax.GradientTransformation:
     return optax.adam(rate * share, b1=0.0, b2=0.99**share, eps=1e-8)
 
 
-def averaging(batch: int, images: float, ramp: float) -> Callable[[jax.Array], jax.Array]:
-    """A decay that halves what is old in `images` images, or in `ramp` (0: no limit) of those seen."""
-
-    def decay(step: jax.Array) -> jax.Array:
-        seen = jnp.maximum(batch * step, 1e-8)
-        return jnp.exp2(-batch / (jnp.minimum(images, ramp * seen) if ramp else images))
-
-    return decay
-
-
-def assembled(config: Config, task: Task, spec: Spec, augmentation: losses.Augmentation = losses.NONE) -> System:
+def assembled(config: Options, task: Task, spec: Spec, augmentation: losses.Augmentation = losses.NONE) -> System:
     """Players "generator" and "critic"; the generator is averaged, its mean style and constant noises are not."""
     both = modules(config, spec)
     check_groups(spec.batch, config.group)
@@ -184,7 +170,7 @@ def assembled(config: Config, task: Task, spec: Spec, augmentation: losses.Augme
         return drawn(variables, z, y, jax.vmap(networks.draw_noise)(noise))
 
     z = lambda y: jnp.zeros((len(y["image"]), config.latent))
-    ema = averaging(spec.batch, config.ema_images, config.ema_ramp) if spec.batch else 0.999
+    ema = half_life(spec.batch, config.ema_images, config.ema_ramp) if spec.batch else 0.999
     players = {
         "generator": Player(both.generator, lambda y: (z(y), one_hot(y, spec.classes)), ema),
         "critic": Player(both.critic, lambda y: (y["image"], one_hot(y, spec.classes))),

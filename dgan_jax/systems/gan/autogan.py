@@ -7,10 +7,8 @@ found is, the published A, and B and C of the code.
 
 import dataclasses
 
-import jax.numpy as jnp
-
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Generator, Player, Spec, System, Task
+from dgan_jax.core.parts import Generator, Spec, System, Task
 from dgan_jax.nets import autogan, sngan
 from dgan_jax.objectives.adversarial import GAMES
 from dgan_jax.objectives.gan import Networks, gan
@@ -22,7 +20,7 @@ LENDS = (Generator,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults are the published CIFAR-10 values; see sngan on the parts of a batch."""
 
     architecture: str = "a"
@@ -38,8 +36,6 @@ class Config:
     """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
     generator_parts: int = 3
     """Parts that a batch is cut into for the generator, which takes one."""
-    learning_rate_generator: float = 2e-4
-    learning_rate_critic: float = 2e-4
     decay: bool = False
     """Let the learning rates fall to 0, linearly; the published commands do not."""
     beta1: float = 0.0
@@ -48,14 +44,13 @@ class Config:
 
     def __post_init__(self) -> None:
         lookup("architecture", self.architecture, autogan.ARCHITECTURES)
-        adversaries.check(self)
+        super().__post_init__()
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator" and "critic"."""
     adversaries.side_of(spec, 8 * config.bottom, "system.bottom")
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     generator = autogan.Generator(config.architecture, config.features, config.bottom, spec.channels, spec.axis_name)
     critic = sngan.Critic(config.critic_features)
     drawing = adversaries.functions(generator, critic, config.latent, generator_state=("batch_stats",), critic_state=())
@@ -64,8 +59,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     )
     networks = Networks(drawing.generate, judging.judge, config.latent)
     objective = gan(networks, GAMES["hinge"], measure=task.measure, pace=pace)
-    players = {
-        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), config.latent)),), config.ema),
-        "critic": Player(critic, lambda y: (y["image"],)),
-    }
+    players = adversaries.players(generator, critic, config.latent, config.ema)
     return adversaries.assembled(networks, objective, adversaries.optimizers(config, spec), spec, players)

@@ -26,7 +26,7 @@ WAYS = ("planes", "projection")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults: DCGAN's networks and training for 32x32 images, labels as planes."""
 
     how: str = "planes"
@@ -39,23 +39,11 @@ class Config:
     levels: int = 3
     """Doublings of a 4x4 image: 3 for 32x32, which is what projection draws."""
     latent: int = 100
-    n_critic: int = 1
-    critic_parts: int = 0
-    """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
-    generator_parts: int = 1
-    """Parts that a batch is cut into for the generator, which takes one."""
-    learning_rate_generator: float = 2e-4
-    learning_rate_critic: float = 2e-4
-    decay: bool = False
-    """Let the learning rates fall to 0, linearly."""
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema: float = 0.0
 
     def __post_init__(self) -> None:
         lookup("way of a label", self.how, dict.fromkeys(WAYS))
         lookup("loss", self.loss, GAMES)
-        adversaries.check(self)
+        super().__post_init__()
         if self.how == "projection" and self.levels != 3:
             raise ValueError(f"system.how projection draws 32x32 images, that is levels 3; got {self.levels}")
 
@@ -118,8 +106,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
                 "cgan draws images of classes, got none; try --data.classes 10 --task.classes 10, or system gan"
             )
 
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     networks, players = (by_planes if config.how == "planes" else by_projection)(config, spec)
     objective = gan(networks, lookup("loss", config.loss, GAMES), measure=task.measure, pace=pace)
     return adversaries.assembled(networks, objective, adversaries.optimizers(config, spec), spec, players, check)

@@ -9,10 +9,8 @@ images are normalised apart, each by its own batch; images are drawn by running 
 
 import dataclasses
 
-import jax.numpy as jnp
-
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Generator, Player, Spec, System, Task
+from dgan_jax.core.parts import Generator, Spec, System, Task
 from dgan_jax.nets import dcgan
 from dgan_jax.objectives.adversarial import GAMES
 from dgan_jax.objectives.gan import gan
@@ -25,7 +23,7 @@ LOSSES = ("non_saturating", "minimax")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults are those of PyTorch's DCGAN example but for `levels`, which is for 32x32 images."""
 
     loss: str = "non_saturating"
@@ -36,30 +34,16 @@ class Config:
     levels: int = 3
     """Doublings of a 4x4 image: 3 for 32x32, 4 for 64x64."""
     latent: int = 100
-    n_critic: int = 1
-    """Updates of the critic for one of the generator."""
-    critic_parts: int = 0
-    """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
-    generator_parts: int = 1
-    """Parts that a batch is cut into for the generator, which takes one."""
-    learning_rate_generator: float = 2e-4
-    learning_rate_critic: float = 2e-4
-    decay: bool = False
-    """Let the learning rates fall to 0, linearly."""
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema: float = 0.0
 
     def __post_init__(self) -> None:
         lookup("loss", self.loss, dict.fromkeys(LOSSES))
-        adversaries.check(self)
+        super().__post_init__()
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator" and "critic"."""
     adversaries.side_of(spec, 4 * 2**config.levels, "system.levels")
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     generator = dcgan.Generator(config.features, config.levels, spec.channels, spec.axis_name)
     critic = dcgan.Critic(config.critic_features, config.levels, spec.axis_name)
     statistics = ("batch_stats",)
@@ -67,8 +51,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         generator, critic, config.latent, generator_state=statistics, critic_state=statistics
     )
     objective = gan(networks, lookup("loss", config.loss, GAMES), measure=task.measure, pace=pace)
-    players = {
-        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), config.latent)),), config.ema),
-        "critic": Player(critic, lambda y: (y["image"],)),
-    }
+    players = adversaries.players(generator, critic, config.latent, config.ema)
     return adversaries.assembled(networks, objective, adversaries.optimizers(config, spec), spec, players)

@@ -8,9 +8,7 @@ Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017, arXiv 16
 import dataclasses
 import functools
 
-import jax.numpy as jnp
-
-from dgan_jax.core.parts import Generator, Player, Spec, System, Task
+from dgan_jax.core.parts import Generator, Spec, System, Task
 from dgan_jax.nets import dcgan
 from dgan_jax.objectives import adversarial
 from dgan_jax.objectives.gan import gan
@@ -22,7 +20,7 @@ LENDS = (Generator,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults: codes and Adam of the paper, networks for 32x32 images."""
 
     code_fake: float = 0.0
@@ -36,21 +34,11 @@ class Config:
     levels: int = 3
     """Doublings of a 4x4 image: 3 for 32x32, 4 for 64x64."""
     latent: int = 1024
-    n_critic: int = 1
-    critic_parts: int = 0
-    """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
-    generator_parts: int = 1
-    """Parts that a batch is cut into for the generator, which takes one."""
     learning_rate_generator: float = 1e-3
     learning_rate_critic: float = 1e-3
-    decay: bool = False
-    """Let the learning rates fall to 0, linearly."""
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema: float = 0.0
 
     def __post_init__(self) -> None:
-        adversaries.check(self)
+        super().__post_init__()
         if self.code_fake == self.code_real:
             raise ValueError(f"system.code_fake and code_real must differ, got {self.code_fake} twice")
 
@@ -58,8 +46,7 @@ class Config:
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator" and "critic"."""
     adversaries.side_of(spec, 4 * 2**config.levels, "system.levels")
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     generator = dcgan.Generator(config.features, config.levels, spec.channels, spec.axis_name)
     critic = dcgan.Critic(config.critic_features, config.levels, spec.axis_name)
     statistics = ("batch_stats",)
@@ -72,8 +59,5 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         functools.partial(adversarial.least_squares_generator, codes=codes),
     )
     objective = gan(networks, game, measure=task.measure, pace=pace)
-    players = {
-        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), config.latent)),), config.ema),
-        "critic": Player(critic, lambda y: (y["image"],)),
-    }
+    players = adversaries.players(generator, critic, config.latent, config.ema)
     return adversaries.assembled(networks, objective, adversaries.optimizers(config, spec), spec, players)

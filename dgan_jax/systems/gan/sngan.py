@@ -8,11 +8,10 @@ iteration whenever the critic trains and lie in its model state; images are draw
 import dataclasses
 import functools
 
-import jax.numpy as jnp
 from flax import linen as nn
 
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Generator, Player, Spec, Stage, System, Task
+from dgan_jax.core.parts import Generator, Spec, Stage, System, Task
 from dgan_jax.nets import dcgan, sngan
 from dgan_jax.objectives.adversarial import GAMES
 from dgan_jax.objectives.gan import gan
@@ -25,7 +24,7 @@ NETWORKS = ("resnet", "dcgan")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults are the official CIFAR-10 values: 64 real images for each of 5 updates of the critic and 128 generated
     ones for the generator's are a batch of 384."""
 
@@ -48,8 +47,6 @@ class Config:
     """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
     generator_parts: int = 3
     """Parts that a batch is cut into for the generator, which takes one."""
-    learning_rate_generator: float = 2e-4
-    learning_rate_critic: float = 2e-4
     decay: bool = True
     """Let the learning rates fall to 0, linearly from the start."""
     beta1: float = 0.0
@@ -63,7 +60,7 @@ class Config:
     def __post_init__(self) -> None:
         lookup("network", self.network, dict.fromkeys(NETWORKS))
         lookup("loss", self.loss, GAMES)
-        adversaries.check(self)
+        super().__post_init__()
         if not 0 <= self.calibration_share < 1:
             raise ValueError(f"system.calibration_share must be in [0, 1), got {self.calibration_share}")
 
@@ -86,8 +83,7 @@ def modules(config: Config, spec: Spec) -> tuple[nn.Module, nn.Module]:
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator" and "critic"."""
     adversaries.side_of(spec, 8 * config.bottom, "system.bottom")
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     generator, critic = modules(config, spec)
     unlabelled = (None,) if config.network == "resnet" else ()
     networks = adversaries.functions(
@@ -95,10 +91,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         label=lambda y: unlabelled,
     )  # fmt: skip
     play = functools.partial(gan, networks, measure=task.measure, pace=pace, dither=config.dither)
-    players = {
-        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), config.latent)),), config.ema),
-        "critic": Player(critic, lambda y: (y["image"],)),
-    }
+    players = adversaries.players(generator, critic, config.latent, config.ema)
     last = round(spec.steps * config.calibration_share)
     rest = dataclasses.replace(spec, steps=spec.steps - last)
     system = adversaries.assembled(

@@ -7,14 +7,13 @@ is drawn for each image here, not for the batch.
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from dgan_jax.core.parts import Generator, Measurement, Player, Spec, System, Task
+from dgan_jax.core.parts import Generator, Measurement, Spec, System, Task
+from dgan_jax.core.rates import half_life
 from dgan_jax.nets import transgan
 from dgan_jax.objectives.adversarial import GAMES
 from dgan_jax.objectives.gan import Networks, Penalties, gan
@@ -27,7 +26,7 @@ LENDS = (Generator,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(adversaries.Options):
     """Defaults are the published CIFAR-10 values: its script takes 64 real images and 128 generated ones over 8 GPUs,
     which is a batch of 256, cut into 4 and 2."""
 
@@ -53,47 +52,32 @@ class Config:
     drift: float = 1e-3
     n_critic: int = 4
     """Updates of the critic for one of the generator."""
-    critic_parts: int = 0
-    """Parts that a batch is cut into for the critic's updates, at least `n_critic`; 0: as many."""
     generator_parts: int = 2
     """Parts that a batch is cut into for the generator, which takes one."""
     clip: float = 5.0
     """Largest norm of a gradient."""
     learning_rate_generator: float = 1e-4
     learning_rate_critic: float = 1e-4
-    decay: bool = False
-    """Let the learning rates fall to 0, linearly."""
     beta1: float = 0.0
     beta2: float = 0.99
     ema_images: float = 500_000
     """Half-life of the generator's average, in images."""
     ema_ramp: float = 0.1
-    """Share of the images seen that the half-life is at most."""
+    """Share of the images seen that the half-life is at most; 0: no such limit."""
     ema: float = 0.0
     """A constant decay in the place of the half-life; 0: the half-life."""
 
     def __post_init__(self) -> None:
-        adversaries.check(self)
+        super().__post_init__()
         diffaugment.steps(self.policy)
         if self.features % 64:
             raise ValueError(f"system.features must be a multiple of 64, got {self.features}")
 
 
-def averaging(batch: int, images: float, ramp: float) -> Callable[[jax.Array], jax.Array]:
-    """A decay that halves what is old in `images` images, or in `ramp` of those seen if these are fewer."""
-
-    def decay(step: jax.Array) -> jax.Array:
-        seen = jnp.maximum(batch * step, 1e-8)
-        return jnp.exp2(-batch / jnp.minimum(images, ramp * seen))
-
-    return decay
-
-
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator" and "critic"."""
     adversaries.side_of(spec, 4 * config.bottom, "system.bottom")
-    pace = adversaries.pace_of(config)
-    pace.check(spec.batch)
+    pace = adversaries.pace_of(config, spec.batch)
     generator = transgan.Generator(
         config.features, config.bottom, config.depths, norm=config.norm, channels=spec.channels,
         axis_name=spec.axis_name,
@@ -126,9 +110,6 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         for name, own in adversaries.optimizers(config, spec).items()
     }
     share = math.ceil(spec.batch / config.generator_parts)
-    ema = config.ema or averaging(share, config.ema_images, config.ema_ramp)
-    players = {
-        "generator": Player(generator, lambda y: (jnp.zeros((len(y["image"]), config.latent)),), ema),
-        "critic": Player(critic, lambda y: (y["image"],)),
-    }
+    ema = config.ema or half_life(share, config.ema_images, config.ema_ramp)
+    players = adversaries.players(generator, critic, config.latent, ema)
     return adversaries.assembled(networks, objective, trained, spec, players)
