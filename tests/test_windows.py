@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from skimage.restoration import inpaint_biharmonic
 
 from dgan_jax import api
 from dgan_jax.core import noise
@@ -241,6 +242,21 @@ def test_holes_that_lie_apart_are_filled_each_by_itself_as_they_are_together(nam
     assert sum(own.sum() for _, own in found) == hole.sum()
     monkeypatch.setattr(library_fill, "regions", lambda missing, reach: whole(missing, None))
     np.testing.assert_array_equal(apart, restorer(image, hole=hole)(0))
+
+
+@pytest.mark.parametrize("seed", [7, 10, 19])
+def test_a_fill_is_cut_to_the_range_of_the_whole_picture_wherever_its_hole_lies(seed):
+    noise = np.random.default_rng(seed).normal(0, 20, (300, 420, 3))
+    image = np.clip(smooth(300, 420) + noise, 0, 255)[200:].astype(np.uint8)
+    hole = np.zeros((100, 420, 1), bool)
+    hole[80:, 400:] = True  # in a corner the solution runs far beyond what lies near
+    place, own = next(library_fill.regions(hole[..., 0], 16))
+    assert own.shape != hole.shape[:2], "there is something to leave out"
+    filled = api.restoring("inpaint", system="biharmonic")(image, hole=hole)(0)
+    solved = inpaint_biharmonic(image / 255.0, hole[..., 0], split_into_regions=True, channel_axis=-1)
+    np.testing.assert_allclose(filled, np.round(255 * solved), atol=1)
+    near = image[place][~own]
+    assert (filled[place][own].max(0) > near.max(0)).any() or (filled[place][own].min(0) < near.min(0)).any()
 
 
 def test_a_hole_that_is_too_large_for_the_solver_is_a_sentence(monkeypatch):

@@ -14,11 +14,14 @@ CELL = 32
 """Side of the cells in which it is seen what lies near what."""
 
 
-def per_image(fill: Fill, image: np.ndarray, hole: np.ndarray, *, reach: int | None = None) -> np.ndarray:
+def per_image(
+    fill: Fill, image: np.ndarray, hole: np.ndarray, *, reach: int | None = None, ranged: bool = False
+) -> np.ndarray:
     """image: [B, H, W, C] in [-1, 1], hole: [B, H, W, 1] -> [B, H, W, C] float32, known pixels bit for bit.
 
     reach: how many pixels away from a missing one the fill looks; holes that are farther apart are then filled one
-    after the other, and what lies far from all of them costs nothing. None: at all of the image.
+    after the other, and what lies far from all of them costs nothing. None: at all of the image. ranged: the fill cuts
+    its values to the range of what is known in all of the image.
     """
     result, hole = np.array(image, np.float32), np.asarray(hole)[..., 0] > 0
     for one, missing in zip(result, hole, strict=True):
@@ -31,8 +34,18 @@ def per_image(fill: Fill, image: np.ndarray, hole: np.ndarray, *, reach: int | N
             known *= 0.5
             known += 0.5
             known[missing[place]] = 0
+            if ranged and reach is not None and known.shape != one.shape:
+                spread(known, missing[place], reach, 0.5 * one[~missing] + 0.5)
             one[place][own] = 2.0 * fill(known, missing[place])[own] - 1.0
     return result
+
+
+def spread(part: np.ndarray, missing: np.ndarray, reach: int, known: np.ndarray) -> None:
+    """Give a part of an image [h, w, C] the range of all that is `known` [N, C] of it, in place: by two pixels that are
+    farther than `reach` from all that is `missing` [h, w] in the part, and so change nothing else of its fill."""
+    far = np.argwhere(ndimage.distance_transform_edt(~missing) > reach)
+    for (row, column), value in zip(far[:2], (known.min(axis=0), known.max(axis=0)), strict=False):
+        part[row, column] = value
 
 
 def regions(missing: np.ndarray, reach: int | None) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:

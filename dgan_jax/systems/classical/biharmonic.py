@@ -54,6 +54,6 @@ def build(config: Config, task: Task, spec: Spec) -> System:
             check_memory(hole, config.split)
             return inpaint_biharmonic(image, hole, split_into_regions=config.split, channel_axis=-1)
 
-        return library_fill.per_image(fill, y["image"], y["hole"], reach=16)
+        return library_fill.per_image(fill, y["image"], y["hole"], reach=16, ranged=True)
 
     return System(restore=restore, host=True)
