@@ -50,6 +50,7 @@ def test_losses_are_finite_at_every_step(learnt):
     rows = read(learnt.out() / "log.jsonl")
     assert [row["step"] for row in rows] == list(range(1, learnt.experiment.train.steps + 1))
     assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
+    assert not any(row["guard/skipped"] for row in rows), "no step was lost"
 
 
 @every_training

@@ -29,8 +29,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 class Means:
     """Metrics of all steps since the last row of the log, of which the row holds the means.
 
-    What a step does not compute (a phase that it passes over) or loses (nan) does not count; what is counted over the
-    whole run ("guard/...") is the last value. `plain` goes into checkpoints, so that a restart writes the same rows.
+    What a step does not compute (a phase that it passes over) or loses (nan) does not count, and what no step has is not
+    in the row; what is counted over the whole run ("guard/...") is the last value. `plain` goes into checkpoints, so
+    that a restart writes the same rows.
     """
 
     def __init__(self, plain: dict[str, Any] | None = None) -> None:
@@ -48,8 +49,9 @@ class Means:
 
     def take(self) -> dict[str, float]:
         """The means, in the order of the steps' metrics; from now on a new row."""
-        mean = lambda name: self.sums[name][0] / self.sums[name][1] if self.sums[name][1] else math.nan
-        found = {name: last if name.startswith("guard/") else mean(name) for name, last in self.last.items()}
+        mean = lambda name: self.sums[name][0] / self.sums[name][1]
+        has = [name for name in self.last if self.sums[name][1]]
+        found = {name: self.last[name] if name.startswith("guard/") else mean(name) for name in has}
         self.sums, self.last = {}, {}
         return found
 

@@ -134,6 +134,8 @@ def test_what_a_step_passes_over_or_loses_does_not_count_in_means():
     again.add({"loss": 5.0, "penalty": np.nan, "guard/skipped": 3})
     assert again.take() == {"loss": 3.0, "penalty": 8.0, "guard/skipped": 3.0}
     assert again.plain() == {}
+    again.add({"loss": 1.0, "penalty": np.nan, "guard/skipped": 3})
+    assert again.take() == {"loss": 1.0, "guard/skipped": 3.0}, "what no step has computed has no number"
 
 
 def test_a_run_older_than_a_field_of_the_config_resumes(experiment, tmp_path):
