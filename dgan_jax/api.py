@@ -19,7 +19,7 @@ from dgan_jax.compare.trial import check_metrics
 from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
-from dgan_jax.core.names import unknown
+from dgan_jax.core.names import narrowed
 from dgan_jax.core.parts import System, Task
 from dgan_jax.core.targets import target
 from dgan_jax.data.pipeline import to_bytes
@@ -55,12 +55,9 @@ def systems(task: str | None = None, *, words: Sequence[str] = ()) -> list[Row]:
         what = (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
         rows.append(Row(name, path.split(".")[-2], module.TASKS, what, module.PAPER))
     rows = [row for row in sorted(rows, key=lambda row: (row.family, row.name)) if task is None or task in row.tasks]
-    told = lambda row: " ".join((row.name, row.family, *row.tasks, row.what, row.paper)).casefold()
-    for word in words:
-        if not any(word.casefold() in told(row) for row in rows):
-            raise unknown("word or system", word, {*registry.files(), *tasks.classes(), *(row.family for row in rows)})
-        rows = [row for row in rows if word.casefold() in told(row)]
-    return rows
+    text = lambda row: " ".join((row.name, row.family, *row.tasks, row.what, row.paper))
+    names = {*registry.files(), *tasks.classes(), *(row.family for row in rows)}
+    return narrowed(rows, words, text, "word or system", names)
 
 
 def train(experiment: Experiment | str, out: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:

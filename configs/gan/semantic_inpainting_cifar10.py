@@ -4,33 +4,20 @@ Yeh et al., arXiv 1607.07539, on sngan_cifar10; theirs is a DCGAN of faces. With
 inpaint PHOTO --hole MASK --run RUN --system semantic_inpainting. Measured here: not yet run at this size.
 """
 
-from dgan_jax.core.experiment import Data, Experiment, Train
-from dgan_jax.systems.gan import semantic_inpainting, sngan
-from dgan_jax.tasks.generate import Generate
+import dataclasses
 
-EPOCH = 50_000 // 384
+from dgan_jax.core.experiment import Experiment
+from dgan_jax.systems.gan import semantic_inpainting
+from dgan_jax.train import configs
 
 
 def get_config() -> Experiment:
-    return Experiment(
-        system=sngan.Config(),
-        task=Generate(),
-        data=Data(name="tfds:cifar10", size=32, batch=384, crop="none", flip=False),
-        train=Train(steps=50_000, epoch=EPOCH),
-        solver=semantic_inpainting.Config(),
-    )
+    return dataclasses.replace(configs.load("sngan_cifar10"), solver=semantic_inpainting.Config())
 
 
 def get_tiny() -> Experiment:
-    """What sngan_cifar10's is: they are trained together."""
-    return Experiment(
-        system=sngan.Config(
-            features=8, critic_features=8, bottom=1, latent=4, n_critic=1, critic_parts=2, generator_parts=1, ema=0.9
-        ),
-        task=Generate(),
-        data=Data(name="tfds:cifar10", size=8, batch=8, crop="none"),
-        train=Train(steps=4),
-    )
+    """The same one: they are trained together."""
+    return configs.tiny("sngan_cifar10")
 
 
 def get_solver() -> semantic_inpainting.Config:

@@ -5,7 +5,7 @@ import sys
 
 import tyro
 
-from dgan_jax.core.names import unknown
+from dgan_jax.core.names import narrowed
 from dgan_jax.published import Row
 
 
@@ -37,14 +37,12 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan published")
     from dgan_jax.published.page import page
 
-    narrowed = [
-        name for name in ("task", "dataset", "figure", "metric", "method") if getattr(options, name) is not None
-    ]
-    narrowed += ["words"] if options.words else []
-    if options.markdown and (narrowed or options.corrections or options.table is not None):
+    filters = [name for name in ("task", "dataset", "figure", "metric", "method") if getattr(options, name) is not None]
+    filters += ["words"] if options.words else []
+    if options.markdown and (filters or options.corrections or options.table is not None):
         raise ValueError("--markdown writes the whole document; leave the other options out")
-    if options.corrections and narrowed:
-        named = narrowed[0] if options.words else f"--{narrowed[0]}"
+    if options.corrections and filters:
+        named = filters[0] if options.words else f"--{filters[0]}"
         raise ValueError(f"corrections are listed by table only; leave {named} out")
     if options.markdown:
         sys.stdout.write(page())
@@ -61,12 +59,9 @@ def show_rows(options: Options) -> None:
         table=options.table, task=options.task, dataset=options.dataset, figure=options.figure, metric=options.metric,
         method=options.method,
     )  # fmt: skip
-    told = lambda row: f"{row.method} {row.task} {row.dataset} {row.metric} {row.source}".casefold()
-    for word in options.words:
-        if not any(word.casefold() in told(row) for row in found):
-            names = {name.casefold() for row in found for name in (row.method, row.dataset)}
-            raise unknown("method or word", word.casefold(), names)
-        found = tuple(row for row in found if word.casefold() in told(row))
+    text = lambda row: f"{row.method} {row.task} {row.dataset} {row.metric} {row.source}"
+    names = {name.casefold() for row in found for name in (row.method, row.dataset)}
+    found = tuple(narrowed(found, [word.casefold() for word in options.words], text, "method or word", names))
     if not found:
         raise ValueError("no published figure fits all of these options; leave one of them out")
     for each in TABLES:

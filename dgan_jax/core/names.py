@@ -1,7 +1,7 @@
 """Finding things by name, and the sentence a user reads when a name is wrong."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,6 +13,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
     return ValueError(f"unknown {kind} {name!r}; {hint}")
+
+
+def narrowed(
+    rows: Iterable[T], words: Iterable[str], text: Callable[[T], str], kind: str, known: Iterable[str]
+) -> list[T]:
+    """The rows whose text holds all words, in whatever case; for a word that no row left holds, `unknown` of `kind`."""
+    left = list(rows)
+    for word in words:
+        found = [row for row in left if word.casefold() in text(row).casefold()]
+        if not found:
+            raise unknown(kind, word, known)
+        left = found
+    return left
 
 
 def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:

@@ -32,7 +32,7 @@ Measurement = dict[str, jax.Array]
 
 @runtime_checkable
 class Task(Protocol):
-    """A degradation and what can be undone about it without a network; a frozen dataclass in `tasks/`.
+    """A degradation and what can be undone about it without a network; those in `tasks/` are frozen dataclasses.
 
     `measure(key, example)` is `observe(damage(key, example))`: one takes a damaged image as it is, the other makes it.
     """
@@ -51,6 +51,7 @@ class Task(Protocol):
 
     def measure(self, key: jax.Array, example: Example) -> Measurement:
         """One example (no batch axis) -> the measurement of its damaged form."""
+        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """A damaged photograph (no batch axis) and what is known of the damage -> its measurement; draws nothing."""

@@ -9,12 +9,12 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any
 
+from dgan_jax.core.files import write_atomically
 from dgan_jax.data.opening import open_file
 
 NAME = ".dgan-restored.jsonl"
@@ -77,20 +77,7 @@ class Ledger:
         ours = self.state(place, command) in (State.DONE, State.OTHER)
         # First, so that a result whose process was killed is known.
         self._note(place, digest(data), command)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            if ours:
-                os.replace(temporary, path)
-            else:
-                put(temporary, path)
-        finally:
-            with suppress(OSError):
-                os.unlink(temporary)
+        write_atomically(path, data, os.replace if ours else put)
 
     def _note(self, place: PurePath, sha256: str, command: str) -> None:
         row = json.dumps({"file": place.as_posix(), "sha256": sha256, "command": command}) + "\n"

@@ -1,6 +1,8 @@
 """TIFF files, of which Pillow reads some wrongly: 16 bits in planes, negatives of 16 bits, premultiplied alpha."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -27,8 +29,9 @@ class Held(NamedTuple):
     orientation: int
 
 
-def read(stream: BinaryIO) -> Held | None:
-    """The first page that is no preview; None for those kinds that are left to Pillow, which reads them right."""
+@contextlib.contextmanager
+def opened(stream: BinaryIO) -> Iterator[Any]:
+    """The file's `tifffile.TiffFile`; the stream stands afterwards where it stood."""
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -36,12 +39,16 @@ def read(stream: BinaryIO) -> Held | None:
     try:
         stream.seek(0)
         with tifffile.TiffFile(stream) as file:
-            page = main_page(file)
-            if not ours(page):
-                return None
-            return _held(page)
+            yield file
     finally:
         stream.seek(place)
+
+
+def read(stream: BinaryIO) -> Held | None:
+    """The first page that is no preview; None for those kinds that are left to Pillow, which reads them right."""
+    with opened(stream) as file:
+        page = main_page(file)
+        return _held(page) if ours(page) else None
 
 
 def is_tiff(head: bytes) -> bool:
@@ -51,34 +58,20 @@ def is_tiff(head: bytes) -> bool:
 
 def size(stream: BinaryIO) -> tuple[int, int]:
     """(height, width), upright."""
-    import tifffile
-
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-    place = stream.tell()
-    try:
-        stream.seek(0)
-        with tifffile.TiffFile(stream) as file:
-            page = main_page(file)
-            sides = int(page.imagelength), int(page.imagewidth)
-            return sides[::-1] if _orientation(page) >= 5 else sides
-    finally:
-        stream.seek(place)
+    with opened(stream) as file:
+        page = main_page(file)
+        sides = int(page.imagelength), int(page.imagewidth)
+        return sides[::-1] if _orientation(page) >= 5 else sides
 
 
 def count_pages(stream: BinaryIO) -> int:
     """How many pages there are that are no smaller versions of others; 1 where that cannot be told."""
-    import tifffile
-
-    place = stream.tell()
     try:
-        stream.seek(0)
-        with tifffile.TiffFile(stream) as file:
-            pages: Any = file.pages
+        with opened(stream) as file:
+            pages = file.pages
             return max(1, sum(not pages[i].is_reduced for i in range(min(len(pages), 1000))))
     except Exception:  # a broken end is of no concern to who reads the first page
         return 1
-    finally:
-        stream.seek(place)
 
 
 def main_page(file: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from dgan_jax.nets.fan_in import Dtype, conv, dense
-from dgan_jax.nets.layers import GroupNorm
+from dgan_jax.nets.layers import GroupNorm, check_halvings
 from dgan_jax.ops import fir
 
 EPSILON = 1e-5
@@ -197,9 +197,4 @@ class ADMUNet(nn.Module):
 
     def check(self, x: jax.Array) -> None:
         """Raise, before anything is computed, for sizes that cannot work."""
-        halvings = len(self.multipliers) - 1
-        if x.shape[1] % 2**halvings or x.shape[2] % 2**halvings:
-            raise ValueError(
-                f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {halvings} times; "
-                f"use sides that are multiples of {2**halvings}, or fewer multipliers"
-            )
+        check_halvings(x, len(self.multipliers))

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.adagn_blocks import DownConv, Dtype, UpConv, conv
-from dgan_jax.nets.layers import GroupNorm, sinusoid, uniform_fan_avg
+from dgan_jax.nets.layers import GroupNorm, check_halvings, sinusoid, uniform_fan_avg
 from dgan_jax.ops import fir
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -157,12 +157,7 @@ class DDPMUNet(nn.Module):
 
     def check(self, x: jax.Array) -> None:
         """Raise, before anything is computed, for sizes and widths that cannot work."""
-        halvings = len(self.multipliers) - 1
-        if x.shape[1] % 2**halvings or x.shape[2] % 2**halvings:
-            raise ValueError(
-                f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {halvings} times; "
-                f"use sides that are multiples of {2**halvings}, or fewer multipliers"
-            )
+        check_halvings(x, len(self.multipliers))
         if self.features % self.groups:
             raise ValueError(
                 f"features {self.features} cannot be normalised in {self.groups} groups; "

@@ -35,6 +35,16 @@ def group_norm(x: jax.Array, gain: jax.Array, shift: jax.Array, *, groups: int, 
     return (wide * scale + plane(shift)).astype(x.dtype)
 
 
+def check_halvings(x: jax.Array, levels: int) -> None:
+    """A ValueError unless images [B, H, W, C] can be halved once between each two of so many levels."""
+    factor = 2 ** (levels - 1)
+    if x.shape[1] % factor or x.shape[2] % factor:
+        raise ValueError(
+            f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {levels - 1} times; "
+            f"use sides that are multiples of {factor}, or fewer multipliers"
+        )
+
+
 class GroupNorm(nn.Module):
     """Group norm with a gain and a bias for each channel; `groups` must divide the channels."""
 

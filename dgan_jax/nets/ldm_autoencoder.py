@@ -13,28 +13,15 @@ import numpy as np
 from flax import linen as nn
 
 from dgan_jax.nets.fan_in import Dtype, bias_init, conv, kernel_init
-from dgan_jax.nets.layers import group_norm
+from dgan_jax.nets.layers import GroupNorm
 from dgan_jax.ops import fir
 
 
-class Norm(nn.Module):
+class Norm(GroupNorm):
     """Group norm with a gain and a bias for each channel, eps 1e-6; with 0 groups nothing is normalised."""
 
-    groups: int
-
-    @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        channels = x.shape[-1]
-        if not self.groups:
-            return x
-        if channels % self.groups:
-            raise ValueError(
-                f"group norm cannot divide {channels} channels into {self.groups} groups; "
-                f"use widths that are multiples of {self.groups}, or fewer groups"
-            )
-        gain = self.param("scale", nn.initializers.ones, (channels,))
-        shift = self.param("bias", nn.initializers.zeros, (channels,))
-        return group_norm(x, gain, shift, groups=self.groups)
+        return super().__call__(x) if self.groups else x
 
 
 class ResidualBlock(nn.Module):

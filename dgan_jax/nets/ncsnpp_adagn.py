@@ -29,7 +29,7 @@ from dgan_jax.nets.adagn_blocks import (
     conv,
     groups_of,
 )
-from dgan_jax.nets.layers import sinusoid, uniform_fan_avg
+from dgan_jax.nets.layers import check_halvings, sinusoid, uniform_fan_avg
 from dgan_jax.ops import fir
 
 
@@ -184,12 +184,7 @@ class NCSNpp(nn.Module):
         """Raise, before anything is computed, for names, sizes and widths that cannot work."""
         for field, known in OPTIONS.items():
             lookup(field, getattr(self, field), dict.fromkeys(known))
-        halvings = len(self.multipliers) - 1
-        if x.shape[1] % 2**halvings or x.shape[2] % 2**halvings:
-            raise ValueError(
-                f"images of {x.shape[1]}x{x.shape[2]} cannot be halved {halvings} times; "
-                f"use sides that are multiples of {2**halvings}, or fewer multipliers"
-            )
+        check_halvings(x, len(self.multipliers))
         for channels in self.norm_widths():
             try:
                 groups_of(channels)

@@ -210,8 +210,3 @@ def posterior_sample(process: Tables, x0: jax.Array, x_next: jax.Array, t: jax.A
     mean = at(process.mean_x0, t, x0) * x0 + at(process.mean_x, t, x0) * x_next
     std = jnp.where(t == 0, 0.0, jnp.exp(0.5 * jnp.asarray(process.log_variance)[t]))
     return mean + expand(std, x0) * noise
-
-
-def noise_of(process: Tables, x_t: jax.Array, x0: jax.Array, t: jax.Array) -> jax.Array:
-    """The noise that took x0 to x_t; t [B] in 1 .. T."""
-    return (x_t - at(process.signal, t, x_t) * x0) / at(process.noise, t, x_t)

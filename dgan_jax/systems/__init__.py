@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dgan_jax import tasks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Denoiser, Generator, Prior, Spec, System, Task
 
@@ -81,11 +82,6 @@ def is_solver(module: ModuleType) -> bool:
     return hasattr(module, "PRIOR")
 
 
-def kind_of(task: Task) -> str:
-    """The name of a task: that of its file."""
-    return type(task).__module__.rpartition(".")[2]
-
-
 def build(config: Any, task: Task, spec: Spec) -> System:
     """The system of a config, checked to know the task."""
     module = module_of(config)
@@ -94,7 +90,7 @@ def build(config: Any, task: Task, spec: Spec) -> System:
             f"system {name_of(config)!r} restores with what another system has learnt; give a run and say "
             f"RUN@system={name_of(config)}, or train a config that names it as its solver"
         )
-    kind = kind_of(task)
+    kind = tasks.name_of(task)
     if kind not in module.TASKS:
         raise ValueError(
             f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}"
@@ -133,15 +129,15 @@ def solve(config: Any, task: Task, spec: Spec, *, learner: str, system: System, 
     The solver restores `task`. It reads the variables of `system`, whose players stand in what is returned. A
     ValueError says why the two do not go together.
     """
-    check_fit(config, kind_of(task), kind_of(learnt))
+    check_fit(config, tasks.name_of(task), tasks.name_of(learnt))
     module, name = module_of(config), name_of(config)
-    wanted = {Denoiser: "Denoiser", Generator: "Generator"}[module.PRIOR]
+    wanted = module.PRIOR.__name__
     try:
         prior = lent(learner, system, module.PRIOR)
     except ValueError as error:
         able = [other for other, lends in lenders().items() if wanted in lends]
         raise ValueError(f"{error}; solver {name!r} goes with runs of: {', '.join(able) or 'no system yet'}") from error
-    if kind_of(task) != kind_of(learnt):
+    if tasks.name_of(task) != tasks.name_of(learnt):
         prior = translated(prior, learnt)
     solver: System = module.build(config, task, spec, prior)
     multiple = max(solver.multiple, system.multiple)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.names import unknown
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import filters
 from dgan_jax.tasks import levels
 from dgan_jax.tasks.denoise import white
@@ -17,7 +17,7 @@ KINDS = ("gaussian", "motion", "either")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Deblur:
+class Deblur(Task):
     """A blurred image, and with `known` its kernel, by which a regularised least-squares answer is then the start.
 
     A measurement holds `image`, `start` and, if known, `kernel` [size, size].
@@ -77,9 +77,6 @@ class Deblur:
         kernel = example["kernel"] if "kernel" in example else self.kernel(shape)
         blurred = white(own, filters.filter2d(example["image"], kernel), jnp.asarray(self.noise))
         return {**example, "image": levels.eight_bit(blurred) if self.eight_bit else blurred, "kernel": kernel}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]

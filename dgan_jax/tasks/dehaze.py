@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import haze
 from dgan_jax.tasks import levels
 
@@ -17,7 +17,7 @@ SURVEYED = 1024
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Dehaze:
+class Dehaze(Task):
     """Haze over a made-up depth, or over `depth` [H, W, 1] if it comes with the example. Defaults: RESIDE, indoor.
 
     A measurement holds `image` and `start`: what the dark channel prior makes of it.
@@ -49,9 +49,6 @@ class Dehaze:
         beta, airlight = levels.draw(keys[0], self.beta), levels.draw(keys[1], self.airlight)
         hazy = haze.scatter(image, depth, beta, 2 * airlight - 1)
         return {"image": levels.eight_bit(hazy) if self.eight_bit else hazy}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.names import unknown
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import denoise
 from dgan_jax.tasks import levels
 
@@ -17,7 +17,7 @@ NOISES = ("gaussian", "poisson")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Denoise:
+class Denoise(Task):
     """Noise of a level that is fixed or drawn from a range, and told to the network unless it is `blind`.
 
     A measurement holds `image`, `start` (cosine thresholding at the level told, or else estimated) and, unless blind,
@@ -53,9 +53,6 @@ class Denoise:
             photons(own, example["image"], sigma) if self.noise == "poisson" else white(own, example["image"], sigma)
         )
         return {**example, "image": levels.eight_bit(noisy) if self.eight_bit else noisy, "sigma": sigma}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """example["sigma"], in grey levels, is estimated where it is missing, and then brought into the range."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Generate:
+class Generate(Task):
     """Images from nothing. With `classes` the label is known and enters as one plane per class."""
 
     classes: int = 0
@@ -31,9 +31,6 @@ class Generate:
     def damage(self, key: jax.Array, example: Example) -> Example:
         del key
         return example
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """Nothing of an image is looked at but its shape."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import completion_fill, prefill
 from dgan_jax.tasks import holes
 
@@ -37,7 +37,7 @@ def filled(fill: str, known: jax.Array, hole: jax.Array, below: jax.Array | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inpaint:
+class Inpaint(Task):
     """Holes drawn by the sampler named `hole`; a hole that comes with the example is used instead.
 
     A measurement holds `image` (zero, mid grey, in the hole), `hole`, `fill`: the image, its hole filled cheaply, and
@@ -67,9 +67,6 @@ class Inpaint:
         """Holes differ between examples. example["image"]: [H, W, C]."""
         hole = example["hole"] if "hole" in example else holes.named(self.hole)(key, *example["image"].shape[:2])
         return {**example, "hole": hole}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """What the image holds inside its hole is ignored."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import denoise, jpeg
 from dgan_jax.tasks import levels
 
@@ -15,7 +15,7 @@ STRENGTH = 4.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Jpeg:
+class Jpeg(Task):
     """Compression at a quality drawn from a range, and told to the network unless it is `blind`.
 
     A measurement holds `image`, `start` (cosine thresholding if the quality is told, else the image) and, unless blind,
@@ -41,9 +41,6 @@ class Jpeg:
     def damage(self, key: jax.Array, example: Example) -> Example:
         quality = jnp.round(levels.draw(key, self.quality))
         return {"image": compressed(example["image"], quality), "quality": quality}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         image = example["image"]

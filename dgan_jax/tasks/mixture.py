@@ -23,7 +23,7 @@ ORDER = ("haze", "blur", "motion", "low", "noise", "photons", "jpeg", "hole")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Mixture:
+class Mixture(Task):
     """Up to `together` of the `kinds` on each image. Sizes stay: `low` is a reduction that was enlarged again.
 
     A measurement holds `image` (zero in the hole), `filled` (the hole filled), `start` (what the single tasks start
@@ -134,9 +134,6 @@ class Mixture:
                 image = jnp.where(present[i], self.inflict(kind, own, image, level), image)
                 told[kind] = jnp.where(present[i], level, 0.0)
         return {"image": levels.eight_bit(image), **told}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """A level that is missing, or 0, says that this kind of damage is absent; a missing hole is an empty one."""

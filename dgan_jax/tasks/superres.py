@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax.core.names import lookup
-from dgan_jax.core.parts import Example, Measurement
+from dgan_jax.core.parts import Example, Measurement, Task
 from dgan_jax.ops import resize
 from dgan_jax.tasks import levels
 
@@ -15,7 +15,7 @@ SCALES = (2, 3, 4, 8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SuperResolution:
+class SuperResolution(Task):
     """Images reduced by a whole number. A measurement holds `low`, the reduced image, and `image`, it enlarged again.
 
     The first estimate is the enlarged image made to agree with `low`: 0.5 to 1 dB better than the bicubic alone.
@@ -54,9 +54,6 @@ class SuperResolution:
             )
         low = resize.reduce(example["image"], self.scale, self.reduce)
         return {**example, "image": levels.eight_bit(low) if self.eight_bit else low}
-
-    def measure(self, key: jax.Array, example: Example) -> Measurement:
-        return self.observe(self.damage(key, example))
 
     def observe(self, example: Example) -> Measurement:
         """example["image"]: the small image [h, w, C]; the measurement's `image` is [scale h, scale w, C]."""

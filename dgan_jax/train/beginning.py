@@ -45,16 +45,15 @@ def check_beginning(experiment: Experiment, system: System, given: Variables, pl
     """A ValueError unless the given variables fit the experiment's networks, and there is one for them."""
     like = state_like(experiment, system, 0)
     ours: Variables = {"params": like.params, "model_state": like.model_state}
+    players = ", ".join(ours["params"])
+    for one in beginnings(place):
+        if one.player and one.player not in ours["params"]:
+            raise ValueError(f"this system has no network {one.player!r} to begin with {place}; it has {players}")
     same = [name for name in given["params"] if name in ours["params"]]
-    named = {one.player for one in beginnings(place) if one.player}
-    strange = sorted(named - ours["params"].keys())
-    if strange or not same:
+    if not same:
         held = ", ".join(given["params"])
         raise ValueError(
-            f"{place} has no network of this system to begin with: it holds {held}, wanted one of "
-            f"{', '.join(ours['params'])}"
-            if not strange
-            else f"this system has no network {strange[0]!r} to begin with {place}; it has {', '.join(ours['params'])}"
+            f"{place} has no network of this system to begin with: it holds {held}, wanted one of {players}"
         )
     for name in same:
         for kind in KINDS:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import shutil
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,14 @@ class Checkpoints:
         # The manager would raise the same error again at its next call.
         with contextlib.suppress(Exception):
             self.manager.close()
-        for partial in (self.folder / str(step), *self.folder.glob(f"{step}.*")):
-            shutil.rmtree(partial, ignore_errors=True)
+        # A second thread of Orbax may still write files into what the first has given up.
+        for _ in range(100):
+            partial = [path for path in (self.folder / str(step), *self.folder.glob(f"{step}.*")) if path.exists()]
+            for path in partial:
+                shutil.rmtree(path, ignore_errors=True)
+            if not partial:
+                break
+            time.sleep(0.1)
         self.manager = self.open()
 
     def sealed(self, step: int) -> bool:

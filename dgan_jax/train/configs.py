@@ -38,6 +38,11 @@ def load(name: str) -> Experiment:
     return experiment
 
 
+def tiny(name: str) -> Experiment:
+    """What a config trains in the tests, by its get_tiny(): for another config that restores with the same run."""
+    return given(name, "config", known(), "get_tiny", Experiment)
+
+
 def given(name: str, what: str, known: Mapping[str, Path], function: str, wanted: type[T]) -> T:
     """What `function` of a Python file gives, which is one of the `known` ones or lies at a path."""
     path = Path(name)

@@ -29,9 +29,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 class Means:
     """Metrics of all steps since the last row of the log, of which the row holds the means.
 
-    What a step does not compute (a phase that it passes over) or loses (nan) does not count, and what no step has is not
-    in the row; what is counted over the whole run ("guard/...") is the last value. `plain` goes into checkpoints, so
-    that a restart writes the same rows.
+    What a step does not compute (a phase that it passes over) or loses (nan) does not count, and what no step has is
+    not in the row; what is counted over the whole run ("guard/...") is the last value. `plain` goes into checkpoints,
+    so that a restart writes the same rows.
     """
 
     def __init__(self, plain: dict[str, Any] | None = None) -> None:
