@@ -16,13 +16,13 @@ FLOORS = {
     "systems": 4,
     **dict.fromkeys(("train", "evaluate", "restore", "convert"), 5),
     **dict.fromkeys(("api", "bench", "report", "compare", "doctor"), 6),
-    **dict.fromkeys(("cli", "web"), 7),
+    **dict.fromkeys(("cli", "app"), 7),
     "__main__": 8,
 }
 # Single files at the top are of one package, the top one: evaluate may call restore, and compare may call report.
 FILES = {"evaluate", "restore", "api", "bench", "report", "compare", "doctor"}
-# The verb `app` starts the page.
-NEIGHBOURS = {("cli", "web")}
+# The verb `app` starts the page, which restores as the verb `restore` does.
+NEIGHBOURS = {("cli", "app"), ("app", "cli")}
 FOREIGN = {"tensorflow", "torch"}
 NAMELESS = {"utils", "util", "misc", "helpers"}
 
@@ -118,7 +118,7 @@ KEPT = {
     "systems/options.py": "from importlib import import_module\nfind = lambda n: import_module(f'demo.systems.{n}')",
     "compare.py": "from demo import evaluate, report\nfrom demo.restore import restore",
     "convert/pth.py": "def check():\n    import torch\n    return torch",
-    "cli/app.py": "from demo.web import page",
+    "cli/app.py": "from demo.app import page",
 }
 BROKEN = {
     "upward": ("nets/bad.py", "from demo.train.step import step", "upward, from floor 1 to 5"),
@@ -133,7 +133,7 @@ BROKEN = {
     "relative upward": ("core/bad.py", "from ..nets.unet import UNet", "upward, from floor 0 to 1"),
     "relative upward without a module": ("process/bad.py", "from .. import samplers", "upward, from floor 1 to 3"),
     "relative upward of a package": ("nets/deep/__init__.py", "from ...systems import options", "upward, from floor 1"),
-    "upward by text": ("tasks/bad.py", "import importlib\nimportlib.import_module('demo.web.page')", "floor 1 to 7"),
+    "upward by text": ("tasks/bad.py", "import importlib\nimportlib.import_module('demo.app.page')", "floor 1 to 7"),
     "sideways": ("nets/bad.py", "from demo.process import gaussian", "sideways on floor 1"),
     "sideways below": ("ops/bad.py", "from demo.core.names import lookup", "sideways on floor 0"),
     "sideways above": ("train/bad.py", "from demo.convert import pth", "sideways on floor 5"),
