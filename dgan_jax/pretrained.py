@@ -17,6 +17,7 @@ from dgan_jax.data.safetensors_file import read_weights
 from dgan_jax.nets.alexnet import AlexNet
 from dgan_jax.nets.inception_v3 import SIDE, InceptionV3
 from dgan_jax.nets.lpips import VGG_LAYERS
+from dgan_jax.nets.resnet_dilated import ResNetDilated
 from dgan_jax.nets.squeezenet import SqueezeNet
 from dgan_jax.nets.vgg import VGG
 
@@ -37,7 +38,12 @@ class Published(NamedTuple):
 
     def has_file(self, digest: str) -> bool:
         """Whether a file of this SHA-256 is a published one: eight hexadecimal digits of it end its name."""
-        return any(digest.startswith(re.findall(r"-([0-9a-f]{8})\.", name)[0]) for name in self.files)
+        return any(digest.startswith(start) for name in self.files for start in digits_of(name))
+
+
+def digits_of(name: str) -> list[str]:
+    """The beginning of the SHA-256 that a file's name tells, if it tells one."""
+    return re.findall(r"-([0-9a-f]{8})\.", name)
 
 
 NETWORKS: dict[str, Published] = {
@@ -50,6 +56,8 @@ NETWORKS: dict[str, Published] = {
     "vgg16": Published(VGG(16, VGG_LAYERS), 32, ("vgg16-397923af.pth",)),
     "vgg16_fc2": Published(VGG(16, ("relu7",)), 224, ("vgg16-397923af.pth",)),
     "vgg19": Published(VGG(19, ("conv5_4",)), 32, ("vgg19-dcbb9e9d.pth",)),
+    # The encoder of "ade20k-resnet50dilated-ppm_deepsup"; its name tells nothing of its content.
+    "resnet50_ade20k": Published(ResNetDilated(), 64, ("encoder_epoch_20.pth",)),
     "squeezenet1_1": Published(SqueezeNet(), 64, ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-f364aa15.pth")),
 }
 
@@ -64,7 +72,7 @@ class Judge(NamedTuple):
 def place(name: str, folder: Path | None) -> Path:
     """Where the weights of a network lie, or a ValueError that says how they come there."""
     file = NETWORKS[name].files[0]
-    source = f"{file} (SHA-256 {file.rpartition('-')[2].partition('.')[0]}...)"
+    source = "".join([file, *(f" (SHA-256 {start}...)" for start in digits_of(file))])
     given = folder or os.environ.get(VARIABLE)
     if not given:
         raise ValueError(

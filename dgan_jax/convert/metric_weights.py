@@ -21,6 +21,7 @@ from dgan_jax.data.safetensors_file import write_weights
 from dgan_jax.nets.alexnet import AlexNet
 from dgan_jax.nets.inception_v3 import InceptionV3
 from dgan_jax.nets.lpips import LPIPS
+from dgan_jax.nets.resnet_dilated import ResNetDilated
 from dgan_jax.nets.vgg import VGG, layer_names
 from dgan_jax.pretrained import NETWORKS
 
@@ -30,6 +31,7 @@ LEAVES = {
 }
 ALEXNET = {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}
 SQUEEZENET = {"conv1": 0, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, **{f"fire{n}": n + 3 for n in (6, 7, 8, 9)}}
+SKIP = {"skip": "downsample.0", "skip_bn": "downsample.1"}
 HEADS = {"fc1": "classifier.0", "fc2": "classifier.3"}
 LPIPS_HEAD = re.compile(r"lins?\.?(\d+)\.model\.1\.weight")
 # Counters, the classifier, auxiliary tables: known, and of no use to a judge.
@@ -40,6 +42,8 @@ def layer_name(network: nn.Module, layer: str) -> str:
     """torchvision's name of a layer at the top of our network."""
     if isinstance(network, InceptionV3):
         return layer
+    if isinstance(network, ResNetDilated):
+        return layer.replace("_", ".")
     if isinstance(network, VGG):
         return HEADS[layer] if layer in HEADS else f"features.{layer_names(network.depth, network.norm).index(layer)}"
     return f"features.{(ALEXNET if isinstance(network, AlexNet) else SQUEEZENET)[layer]}"
@@ -48,7 +52,7 @@ def layer_name(network: nn.Module, layer: str) -> str:
 def published_name(network: nn.Module, path: Path) -> str:
     """The published name of one of our leaves."""
     top, *inner, leaf = path
-    return ".".join([layer_name(network, top), *inner, LEAVES[leaf]])
+    return ".".join([layer_name(network, top), *(SKIP.get(name, name) for name in inner), LEAVES[leaf]])
 
 
 def torchvision_name(network: nn.Module, name: str) -> str:

@@ -13,8 +13,8 @@ from dgan_jax.nets.fan_in import Dtype, conv
 class PatchCritic(nn.Module):
     """Images [B, H, W, C] -> (logits [B, h, w, 1], features of every layer before them).
 
-    Batch norm always uses the statistics of the batch; its running ones are kept in "batch_stats", so apply it with
-    that collection mutable. With `axis_name` the batch is that of all devices.
+    `train`: normalise by the statistics of the batch, which are noted in "batch_stats", so apply it with that
+    collection mutable; otherwise by the noted ones. With `axis_name` the batch is that of all devices.
     """
 
     features: int = 64  # doubles with each layer, up to 512
@@ -23,20 +23,20 @@ class PatchCritic(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+    def __call__(self, x: jax.Array, train: bool = True) -> tuple[jax.Array, list[jax.Array]]:
         widths = [min(512, self.features * 2**i) for i in range(self.layers + 1)]
         outputs, h = [], x
         for i, width in enumerate(widths):
             stride = 2 if i < self.layers else 1
             # Padding 2 of a kernel of 4: a map grows by one where the stride is 1.
             h = conv(h, width, 4, f"conv{i}", stride=stride, padding=2, dtype=self.dtype)
-            h = nn.leaky_relu(self.norm(f"norm{i}")(h) if i else h, 0.2)
+            h = nn.leaky_relu(self.norm(f"norm{i}", train)(h) if i else h, 0.2)
             outputs.append(h)
         logits = conv(h, 1, 4, f"conv{len(widths)}", padding=2, dtype=self.dtype)
         return logits.astype(jnp.float32), outputs
 
-    def norm(self, name: str) -> nn.BatchNorm:
+    def norm(self, name: str, train: bool) -> nn.BatchNorm:
         return nn.BatchNorm(
-            use_running_average=False, momentum=0.9, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype,
+            use_running_average=not train, momentum=0.9, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype,
             axis_name=self.axis_name, name=name,
         )  # fmt: skip
