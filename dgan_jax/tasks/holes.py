@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from dgan_jax.core.names import unknown
 from dgan_jax.tasks.banks import Folder, Text
 from dgan_jax.tasks.boxes import Border, Box, Boxes, Centre, Every, Grid, Half, Pixels, Rectangle, Scattered
+from dgan_jax.tasks.regions import Regions
 from dgan_jax.tasks.strokes import Brush, Sampler, Walks
 
 
@@ -141,6 +142,9 @@ HOLES: Mapping[str, Sampler] = {
     "expand": Centre(share=0.25, inverted=True),
     "lines": Every(rows=2, columns=1),
     "every_second": Every(rows=2, columns=2),
+    # Context Encoders at 128x128: the middle but for the 4 pixels within its edge, and random regions.
+    "middle": Centre(share=0.4375),
+    "regions": Within(sampler=Regions(), min_coverage=0.2, max_coverage=0.3, tries=32),
     # DeepFill v2: the boxes of v1, the brush, and what it trains on.
     "box": Box(),
     "brush": Brush(),
