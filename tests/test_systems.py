@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import Learnt, found
+from tiny import Learnt, across_devices, found
 
 from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Spec
@@ -19,6 +19,10 @@ from dgan_jax.train.log import read
 FOUND = list(found())
 every_training = pytest.mark.parametrize(
     "tiny", list({tiny.key: tiny for tiny in reversed(FOUND)}.values())[::-1], ids=lambda tiny: tiny.name
+)
+# Trainings that share all code that devices could meet differ in nothing that these could change.
+every_kind_of_training = pytest.mark.parametrize(
+    "tiny", list({across_devices(tiny): tiny for tiny in reversed(FOUND)}.values())[::-1], ids=lambda tiny: tiny.name
 )
 every_restorer = pytest.mark.parametrize("tiny", FOUND, ids=lambda tiny: tiny.name)
 
@@ -80,26 +84,6 @@ def test_one_step_moves_every_trained_leaf_and_no_frozen_one(learnt):
 
 
 @every_training
-def test_two_devices_do_what_one_does(learnt):
-    one, two = learnt.trained(1), learnt.trained(2)
-    for ours, theirs in zip(*(read(learnt.out(devices) / "log.jsonl") for devices in (2, 1)), strict=True):
-        # A gradient's norm tells at once what rounding did to parameters that sign-like first steps have moved.
-        later = {name for name in theirs if name.endswith("/gradient") and theirs["step"] > 1}
-        for name in theirs.keys() - {"steps_per_second", "stage"} - later:
-            # A gap is the small difference of logits that are not small.
-            atol = 1e-4 if name.endswith("/gap") else 1e-5
-            # A distance of absolute differences has gradients of signs, which sign-like steps follow.
-            rtol = 1e-2 if name.endswith("/texture") else 2e-3
-            np.testing.assert_allclose(
-                ours[name], theirs[name], rtol=rtol, atol=atol, err_msg=f"{name} at {theirs['step']}"
-            )
-    # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
-    moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
-    difference = np.linalg.norm(moved(one.params) - moved(two.params)) / np.linalg.norm(moved(one.params))
-    assert difference < 1e-3
-
-
-@every_training
 def test_a_checkpoint_comes_back_bit_for_bit(learnt):
     state = learnt.trained(1)
     checkpoints = Checkpoints(learnt.out() / "checkpoints")
@@ -143,6 +127,26 @@ def test_restoring_keeps_the_shape_the_range_and_what_is_known(tiny, learnt):
         other = restore(jax.random.split(jax.random.key(2), len(keys)))
         same = np.array_equal(other, image)
         assert same != system.draws, "another key gives another plausible image, where one is drawn"
+
+
+@every_kind_of_training
+def test_two_devices_do_what_one_does(learnt):
+    one, two = learnt.trained(1), learnt.trained(2)
+    for ours, theirs in zip(*(read(learnt.out(devices) / "log.jsonl") for devices in (2, 1)), strict=True):
+        # A gradient's norm tells at once what rounding did to parameters that sign-like first steps have moved.
+        later = {name for name in theirs if name.endswith("/gradient") and theirs["step"] > 1}
+        for name in theirs.keys() - {"steps_per_second", "stage"} - later:
+            # A gap is the small difference of logits that are not small.
+            atol = 1e-4 if name.endswith("/gap") else 1e-5
+            # A distance of absolute differences has gradients of signs, which sign-like steps follow.
+            rtol = 1e-2 if name.endswith("/texture") else 2e-3
+            np.testing.assert_allclose(
+                ours[name], theirs[name], rtol=rtol, atol=atol, err_msg=f"{name} at {theirs['step']}"
+            )
+    # First Adam steps are sign-like: a gradient that is zero but for rounding moves a parameter by a whole step.
+    moved = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
+    difference = np.linalg.norm(moved(one.params) - moved(two.params)) / np.linalg.norm(moved(one.params))
+    assert difference < 1e-3
 
 
 @pytest.mark.parametrize("name", list(systems.files()))

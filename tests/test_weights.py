@@ -94,6 +94,17 @@ def test_half_the_bits_take_half_the_room(run, file, tmp_path):
         api.export(run, half, dtype="int8")
 
 
+def test_statistics_are_not_narrowed(run, tmp_path):
+    experiment, _, variables = runs.load(run)
+    # More than float16 can hold.
+    large = {"generator": {"batch_stats": {"variance": np.full(3, 1e6, np.float32)}}}
+    path = tmp_path / "half.safetensors"
+    weights.write(path, experiment, {**variables, "model_state": large}, training={}, dtype="float16")
+    held = weights.read(path).variables
+    assert {leaf.dtype for leaf in jax.tree.leaves(held["params"])} == {np.dtype(np.float16)}
+    jax.tree.map(np.testing.assert_array_equal, held["model_state"], large)
+
+
 def test_a_changed_file_is_refused(file, tmp_path, capsys):
     broken, beside = tmp_path / file.name, tmp_path / f"{file.stem}.json"
     data = bytearray(file.read_bytes())

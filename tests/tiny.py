@@ -7,7 +7,9 @@ of a solver, which restores with what get_tiny()'s experiment has learnt. Files 
 import dataclasses
 import functools
 import importlib.util
+import inspect
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from dgan_jax import systems, tasks
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import configs, loop, parallel, runs
 from dgan_jax.train.stages import stage_at
+
+ROOMS = ("dgan_jax.systems.", "dgan_jax.objectives.", "dgan_jax.nets.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,20 @@ def found() -> Iterator[Tiny]:
             experiment = module.get_tiny()
             solver = module.get_solver() if hasattr(module, "get_solver") else None
             yield Tiny(name, experiment, solver, json.dumps(configs.to_dict(experiment), sort_keys=True))
+
+
+def across_devices(tiny: Tiny) -> frozenset[str]:
+    """The modules of a training that devices could change: its objectives, and what knows the axis of devices."""
+    top = systems.module_of(tiny.experiment.system).__name__
+    reached, waiting = {top}, [top]
+    while waiting:
+        for value in vars(sys.modules[waiting.pop()]).values():
+            name = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) or ""
+            if name in sys.modules and name not in reached and name.startswith(ROOMS):
+                reached.add(name)
+                waiting.append(name)
+    source = lambda name: inspect.getsource(sys.modules[name])
+    return frozenset(name for name in reached if ".objectives." in name or "axis_name" in source(name))
 
 
 def images_file(folder: Path, size: int, channels: int, classes: int) -> str:

@@ -20,13 +20,85 @@ def fixtures(*names: str) -> list:
     return [pytest.param(path, id=path.stem) for path in found]
 
 
+READ: dict[Path, set[str]] = {}
+"""What a module's tests have read of each fixture's arguments, by dotted names; and what they hold."""
+HELD: dict[Path, set[str]] = {}
+
+
+class Counted(dict):
+    """Arguments that know which of them were read: one that no test reads would pass whatever it says."""
+
+    def __init__(self, values: dict, path: Path, prefix: str = "") -> None:
+        super().__init__()
+        self.path, self.prefix = path, prefix
+        for key, value in values.items():
+            inner = isinstance(value, dict) and value
+            super().__setitem__(key, Counted(value, path, f"{prefix}{key}.") if inner else value)
+            if not inner:
+                HELD.setdefault(path, set()).add(f"{prefix}{key}")
+
+    def __getitem__(self, key):
+        READ.setdefault(self.path, set()).add(f"{self.prefix}{key}")
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        READ.setdefault(self.path, set()).add(f"{self.prefix}{key}")
+        return super().get(key, default)
+
+    def pop(self, key, *default):
+        value = self[key] if key in self or not default else default[0]
+        super().pop(key, None)
+        return value
+
+    def __iter__(self):  # so that ** and dict() ask for each by its name
+        return iter(super().keys())
+
+    def values(self):
+        return [self[key] for key in self]
+
+    def items(self):
+        return [(key, self[key]) for key in self]
+
+
 def meta_of(path: Path) -> dict:
-    return json.loads(str(np.load(path)["meta"]))
+    """What a fixture says of itself; its arguments are counted as they are read."""
+    meta = json.loads(str(np.load(path)["meta"]))
+    for name in ("args", "arguments"):
+        if isinstance(meta.get(name), dict):
+            meta[name] = Counted(meta[name], path)
+    return meta
 
 
 def args_of(path: Path) -> dict:
     meta = meta_of(path)
     return meta["args"] if "args" in meta else meta["arguments"]
+
+
+def without_effect(args: dict, *names: str) -> None:
+    """Say that what the test calls has no such arguments: they belong to other parts of the published program."""
+    for name in names:
+        if name in args:
+            args[name]
+
+
+PROCESS = ("beta_max", "beta_min", "num_timesteps", "use_geometric")
+"""Of the diffusion, where a fixture of a network alone tells them too."""
+SHAPES = ("nz", "t_emb_dim")
+"""Of the generator's own, which follow from the shapes of arrays."""
+
+
+def only(args: dict, **values: object) -> None:
+    """Fail unless these arguments, where a fixture tells them, say what ours always does."""
+    for name, value in values.items():
+        assert args.get(name, value) == value, f"{name} = {args[name]!r} is not understood; ours is always {value!r}"
+
+
+def unread() -> list[str]:
+    """What was held and not read since the last call, and forget both."""
+    left = [f"{path.stem}: {', '.join(sorted(held - READ.get(path, set())))}" for path, held in HELD.items()]
+    left = [line for line in left if not line.endswith(": ")]
+    READ.clear(), HELD.clear()
+    return left
 
 
 def recipe_state(path: Path, network: str | None = None) -> dict[str, np.ndarray]:

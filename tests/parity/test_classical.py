@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import numpy as np
 import pytest
 from published import error, fixtures, meta_of
@@ -14,13 +15,19 @@ OURS = ("harmonic", "spline", "coherent")
 TASK = tasks.find("inpaint")(hole="centre", fill="none")
 
 
+def run(system, y):
+    """The answer, from one program where it is one of jax's: eight times quicker than operation by operation."""
+    restore = lambda y: system.restore({}, y, None)
+    return restore(y) if system.host else jax.jit(restore)(y)
+
+
 def restored(name, image, hole, **options):
     """image: [B, H, W, C] in [0, 1], hole: [B, H, W] -> the same range."""
     config = systems.find(name).Config(**options)
     system = systems.build(config, TASK, Spec(*image.shape[1:]))
     hole = hole[..., None].astype(np.float32)
     unit = (2 * image - 1).astype(np.float32) * (1 - hole)
-    return np.asarray(system.restore({}, {"image": unit, "hole": hole}, None)) / 2 + 0.5
+    return np.asarray(run(system, {"image": unit, "hole": hole})) / 2 + 0.5
 
 
 @pytest.mark.parametrize("path", fixtures("classical*"))
@@ -56,7 +63,7 @@ def cleaned(name, task, image, given=None, **options):
     """image: [H, W, C] in [0, 1] -> the same, by a system that is told `given`."""
     system = systems.build(systems.find(name).Config(**options), task, Spec(*image.shape))
     y = {"image": (2 * image - 1).astype(np.float32), **(given or {})}
-    return system.restore({}, {key: np.asarray(value)[None] for key, value in y.items()}, None)[0] / 2 + 0.5
+    return run(system, {key: np.asarray(value)[None] for key, value in y.items()})[0] / 2 + 0.5
 
 
 def level(key):

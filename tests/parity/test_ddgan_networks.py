@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import PROCESS, SHAPES, args_of, error, fixtures, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import ddgan as names
 from dgan_jax.nets.ddgan_critic import Critic
@@ -14,7 +14,9 @@ from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 @pytest.mark.parametrize("path", fixtures("ddgan_generator", "ddgan_generator_*"))
 def test_the_generator_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = NCSNpp(**names.generator_arguments(args_of(path)))
+    args = args_of(path)
+    network = NCSNpp(**names.generator_arguments(args))
+    without_effect(args, *PROCESS, *SHAPES, *(() if args["fir"] else ("fir_kernel",)))
     state = recipe_state(path)
     params = names.generator_params(network, state)
     x, t, z = jnp.asarray(nhwc(data["in.x"])), jnp.asarray(data["in.t"]), jnp.asarray(data["in.z"])
@@ -36,7 +38,9 @@ def test_the_generator_computes_what_the_published_one_does(path):
 @pytest.mark.parametrize("path", fixtures("ddgan_disc_small", "ddgan_disc_large"))
 def test_the_critic_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = Critic(**names.critic_arguments(args_of(path), variant=path.stem.rpartition("_")[2]))
+    args = args_of(path)
+    only(args, act="LeakyReLU(0.2)", nc=2 * data["in.x"].shape[1])
+    network = Critic(**names.critic_arguments(args, variant=path.stem.rpartition("_")[2]))
     params = names.critic_params(network, recipe_state(path))
     t, x_next = jnp.asarray(data["in.t"]), jnp.asarray(nhwc(data["in.x_t"]))
 

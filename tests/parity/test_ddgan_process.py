@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import args_of, error, fixtures, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import ddgan as names
 from dgan_jax.core.rates import cosine_per_epoch
@@ -15,7 +15,11 @@ from dgan_jax.samplers.denoising_gan import sample
 
 
 def tables(args: dict) -> object:
-    return gaussian(vp_betas(args["num_timesteps"], beta_min=args["beta_min"], beta_max=args["beta_max"]))
+    betas = vp_betas(
+        args["num_timesteps"], beta_min=args["beta_min"], beta_max=args["beta_max"],
+        geometric=args.get("use_geometric", False),
+    )  # fmt: skip
+    return gaussian(betas)
 
 
 @pytest.mark.parametrize("path", fixtures("ddgan_coefficients"))
@@ -61,6 +65,8 @@ def test_the_learning_rate_is_the_published_one_also_past_its_end(path):
 @pytest.mark.parametrize("path", fixtures("ddgan_sampling"))
 def test_sampling_repeats_the_published_chain(path):
     data, args = np.load(path), args_of(path)
+    # The shapes of latents and of the time's embedding follow from the arrays.
+    without_effect(args, "nz", "t_emb_dim")
     network = NCSNpp(**names.generator_arguments(args))
     params = names.generator_params(network, recipe_state(path))
     read = lambda name: jnp.asarray(nhwc(data[name]))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import args_of, error, fixtures, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import ddgan as names
 from dgan_jax.nets.ddgan_critic import Critic
@@ -36,9 +36,13 @@ def test_three_iterations_repeat_the_published_losses_gradients_and_averages(pat
         "critic": names.critic_params(critic, recipe_state(path, "D")),
     }
     schedule = args["generator"]
+    without_effect(schedule, "t_emb_dim")
     process = gaussian(
-        vp_betas(schedule["num_timesteps"], beta_min=schedule["beta_min"], beta_max=schedule["beta_max"])
-    )
+        vp_betas(
+            schedule["num_timesteps"], beta_min=schedule["beta_min"], beta_max=schedule["beta_max"],
+            geometric=schedule["use_geometric"],
+        )
+    )  # fmt: skip
     objective = denoising_gan(
         predict=lambda p, x, t, z, y: generator.apply({"params": p}, x, t, z),
         judge=lambda p, x_t, t, x_next, y: critic.apply({"params": p}, x_t, t, x_next),

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import error, fixtures, meta_of, nhwc, recipe_state
+from published import error, fixtures, meta_of, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import ddpm as names
 from dgan_jax.nets.adm_unet import ADMUNet
@@ -21,7 +21,15 @@ READERS = {
 def test_the_network_computes_what_the_published_one_does(path):
     data, meta = np.load(path), meta_of(path)
     kind, arguments = READERS[meta["source"]]
-    network = kind(**arguments(meta.get("arguments") or meta["args"]))
+    args = meta.get("arguments") or meta["args"]
+    network = kind(**arguments(args))
+    if "model" in args:
+        # Of the process, the data and the training.
+        without_effect(args["model"], "beta_max", "beta_min", "ema_rate", "num_scales", "sigma_max", "sigma_min")
+        without_effect(args["data"], "dataset", "random_flip", "uniform_dequantization")
+        without_effect(args, "continuous")
+        # A name, and an embedding that this network does not look at.
+        without_effect(args["model"], "name", "embedding_type")
     state = recipe_state(path)
     params = names.unet_params(network, state)
     t = jnp.asarray(data["in.t"])

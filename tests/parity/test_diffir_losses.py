@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import args_of, error, fixtures, nhwc, only, recipe_state
 
 from dgan_jax.convert import diffir as names
 from dgan_jax.nets.pix2pixhd_critic import PatchCritic
@@ -18,6 +18,9 @@ def test_the_inpainting_losses_are_the_published_ones(path):
     data, args = np.load(path), args_of(path)
     image, pred, hole = (jnp.asarray(nhwc(data[f"in.{name}"])) for name in ("image", "pred", "mask"))
     own = args["adversarial"]
+    # Holes are brought to the size of the critic's answer.
+    only(own, allow_scale_mask=True, mask_scale_mode="nearest")
+    only(args["disc"], input_nc=data["in.image"].shape[1])
     # Where all of the restored image counts as fake, the hole is everything.
     judged_hole = hole if own["mask_as_fake_target"] else jnp.ones_like(hole)
     module = PatchCritic(features=args["disc"]["ndf"], layers=args["disc"]["n_layers"])

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import error, fixtures, meta_of, nhwc, recipe_state
+from published import error, fixtures, meta_of, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import diffir as names
 from dgan_jax.nets.prior_encoder import stacked
@@ -20,6 +20,9 @@ def published_stage(path, stage):
     module, state = names.stage_of(meta["args"], repository, stage), recipe_state(path)
     params = names.stage_params(module, state)
     back = names.stage_state(module, params)
+    without_effect(meta["args"], "inp_channels")
+    if not module.restorer.refinement:
+        without_effect(meta["args"], "num_refinement_blocks")
     used = {name for name in state if module.restorer.refinement or not name.startswith("G.refinement.")}
     assert back.keys() == used
     assert all(np.array_equal(back[name], state[name]) for name in used)

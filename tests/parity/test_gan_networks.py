@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import recipe
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import args_of, error, fixtures, meta_of, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import autogan as of_autogan
 from dgan_jax.convert import gan as of_dcgan
@@ -49,6 +49,7 @@ def test_dcgan_computes_what_the_published_example_does(path):
         name.removeprefix("D."): recipe.tensor(name, tuple(shape)) * np.float32(meta["gain"] if len(shape) > 1 else 1)
         for name, shape in meta["state_discriminator"]
     }
+    only(args, nz=data["in.z"].shape[1])
     generator = dcgan.Generator(**of_dcgan.generator_arguments(args))
     critic = dcgan.Critic(**of_dcgan.critic_arguments(args))
     drawing, judging = of_dcgan.generator_variables(generator, state), of_dcgan.critic_variables(critic, judged)
@@ -93,6 +94,7 @@ def test_a_generator_of_spectral_normalisations_paper_computes_what_the_publishe
     variables = of_sngan.generator_variables(module, state)
     y, slope = squares(lambda z: module.apply(variables, z), jnp.asarray(data["in.z"]))
     assert data["in.z"].shape[1] == args[latent]
+    without_effect(args, "df_dim", "d_spectral_norm")  # of the critic
     assert count(variables) == meta_of(path)["parameters"]
     assert error(y, nhwc(data["out.y"])) < 1e-5
     assert error(slope, data["out.grad_z"]) < 1e-5
@@ -110,7 +112,9 @@ CRITICS = {
 def test_a_spectrally_normalised_critic_computes_what_the_published_one_does(path):
     data, state = np.load(path), with_vectors(path)
     network, arguments = CRITICS[path.stem]
-    module = network(**arguments(args_of(path)))
+    args = args_of(path)
+    module = network(**arguments(args))
+    without_effect(args, "bottom_width", "gf_dim", "latent_dim")  # of the generator
     variables = of_sngan.critic_variables(module, state, channels=data["in.x"].shape[1])
     y, slope = squares(lambda x: module.apply(variables, x), jnp.asarray(nhwc(data["in.x"])))
     assert count(variables) == meta_of(path)["parameters"]
@@ -122,7 +126,10 @@ def test_a_spectrally_normalised_critic_computes_what_the_published_one_does(pat
 @pytest.mark.parametrize("path", fixtures("autogan_generator_[abc]"))
 def test_a_found_generator_computes_what_the_published_one_does(path):
     data, state = np.load(path), recipe_state(path)
-    module = autogan.Generator(**of_autogan.generator_arguments(args_of(path), path.stem[-1]))
+    args = args_of(path)
+    module = autogan.Generator(**of_autogan.generator_arguments(args, path.stem[-1]))
+    only(args, latent_dim=data["in.z"].shape[1])
+    without_effect(args, "df_dim", "d_spectral_norm")  # of the critic
     variables = of_autogan.generator_variables(module, state)
     y, slope = squares(lambda z: module.apply(variables, z), jnp.asarray(data["in.z"]))
     assert count(variables) == meta_of(path)["parameters"]
@@ -134,7 +141,9 @@ def test_a_found_generator_computes_what_the_published_one_does(path):
 @pytest.mark.parametrize("path", fixtures("transgan_generator"))
 def test_transgans_generator_computes_what_the_published_one_does(path):
     data, state = np.load(path), recipe_state(path)
-    module = transgan.Generator(**of_transgan.generator_arguments(args_of(path)))
+    args = args_of(path)
+    only(args, latent_dim=data["in.z"].shape[1])
+    module = transgan.Generator(**of_transgan.generator_arguments(args))
     variables = of_transgan.generator_variables(module, state)
     y, slope = squares(lambda z: module.apply(variables, z), jnp.asarray(data["in.z"]))
     assert count(variables) == meta_of(path)["parameters"]
@@ -149,6 +158,8 @@ def test_transgans_critic_computes_what_the_published_one_does(path):
     module = transgan.Critic(**of_transgan.critic_arguments(args))
     variables = of_transgan.critic_variables(module, state)
     y, slope = squares(lambda x: module.apply(variables, x), jnp.asarray(nhwc(data["in.x"])))
+    without_effect(args, "bottom_width")
+    only(args, d_window_size=8)
     assert (data["in.x"].shape[-1], args["diff_aug"]) == (args["img_size"], "None")
     assert count(variables) == meta_of(path)["parameters"]
     assert error(y[:, None], data["out.y"]) < 1e-5

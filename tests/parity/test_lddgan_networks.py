@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import PROCESS, SHAPES, args_of, error, fixtures, meta_of, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import ddgan
 from dgan_jax.convert import lddgan as names
@@ -17,7 +17,9 @@ def loaded(path):
     """The fixture's arrays in our layout, our network, its parameters; names go both ways."""
     data, meta = np.load(path), meta_of(path)
     arrays = {key: nhwc(data[key]) if data[key].ndim == 4 else data[key] for key in data.files if key != "meta"}
-    network, state = names.autoencoder_of(meta.get("args") or meta["arguments"]), recipe_state(path)
+    args = meta.get("args") or meta["arguments"]
+    network, state = names.autoencoder_of(args), recipe_state(path)
+    only(args["ddconfig"], double_z="n_embed" not in args, in_channels=3)
     params = names.autoencoder_params(network, state)
     back = names.autoencoder_state(network, params)
     assert back.keys() - {"loss.logvar"} == state.keys()
@@ -85,6 +87,7 @@ def test_the_autoencoder_with_a_code_book_computes_what_the_published_one_does(p
 @pytest.mark.parametrize("path", fixtures("lddgan_patchgan"))
 def test_the_critic_of_patches_computes_what_the_published_one_does(path):
     data, args, state = np.load(path), args_of(path), recipe_state(path)
+    only(args, use_actnorm=False, input_nc=data["in.x"].shape[1])
     network = PatchGAN(features=args["ndf"], layers=args["n_layers"])
     variables = names.patches_variables(network, state)
     x = jnp.asarray(nhwc(data["in.x"]))
@@ -102,7 +105,10 @@ def test_the_critic_of_patches_computes_what_the_published_one_does(path):
 @pytest.mark.parametrize("path", fixtures("lddgan_generator"))
 def test_the_generator_on_codes_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = NCSNpp(**ddgan.generator_arguments(args_of(path)))
+    args = args_of(path)
+    only(args, patch_size=1)
+    without_effect(args, *PROCESS, *SHAPES)
+    network = NCSNpp(**ddgan.generator_arguments(args))
     params = ddgan.generator_params(network, recipe_state(path))
     t, z = jnp.asarray(data["in.t"]), jnp.asarray(data["in.z"])
 

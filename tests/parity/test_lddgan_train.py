@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import args_of, error, fixtures, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import ddgan
 from dgan_jax.convert import lddgan as names
@@ -27,6 +27,8 @@ from dgan_jax.train.step import train_step
 def test_the_losses_of_autoencoder_and_patches_are_the_published_ones(path):
     data, args = np.load(path), args_of(path)
     options = args["loss"]
+    only(options, perceptual_weight=0.0)
+    only(args["ddconfig"], double_z=True, in_channels=data["in.x"].shape[1] if "in.x" in data else 3)
     network = names.autoencoder_of(args).clone(dropout=0.0)  # the reference ran in evaluation mode
     loss_state = recipe_state(path, "loss")
     judge_state = {name.removeprefix("discriminator."): value for name, value in loss_state.items() if name != "logvar"}
@@ -70,6 +72,9 @@ def test_the_losses_of_autoencoder_and_patches_are_the_published_ones(path):
 def test_an_update_of_the_generator_has_the_published_losses(path):
     data, args = np.load(path), args_of(path)
     schedule = args["generator"]
+    only(schedule, patch_size=1, use_geometric=False)
+    without_effect(schedule, "t_emb_dim")
+    without_effect(args["disc"], "nc")
     generator = NCSNpp(**ddgan.generator_arguments(schedule))
     critic = Critic(**names.critic_arguments(args["disc"]))
     params = {

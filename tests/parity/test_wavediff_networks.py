@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import PROCESS, SHAPES, args_of, error, fixtures, meta_of, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import wavediff as names
 from dgan_jax.nets.ddgan_critic import Critic
@@ -34,7 +34,11 @@ def test_the_haar_transform_and_both_orders_of_its_bands_are_the_published_ones(
 @pytest.mark.parametrize("path", fixtures("wavediff_generator", "wavediff_generator_*"))
 def test_the_generator_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = WaveletNCSNpp(**names.generator_arguments(args_of(path), meta_of(path)["cls"]))
+    args, kind = args_of(path), meta_of(path)["cls"]
+    network = WaveletNCSNpp(**names.generator_arguments(args, kind))
+    without_effect(args, *PROCESS, *SHAPES)
+    if not network.frequency:
+        without_effect(args, "no_use_fbn", "no_use_freq", "no_use_residual")
     state = recipe_state(path)
     params = names.generator_params(network, state)
     x, t, z = jnp.asarray(nhwc(data["in.x"])), jnp.asarray(data["in.t"]), jnp.asarray(data["in.z"])
@@ -56,7 +60,9 @@ def test_the_generator_computes_what_the_published_one_does(path):
 @pytest.mark.parametrize("path", fixtures("wavediff_disc_small", "wavediff_disc_large"))
 def test_the_critic_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = Critic(**names.critic_arguments(args_of(path), variant=path.stem.rpartition("_")[2]))
+    args = args_of(path)
+    only(args, act="LeakyReLU(0.2)", nc=2 * data["in.x"].shape[1])
+    network = Critic(**names.critic_arguments(args, variant=path.stem.rpartition("_")[2]))
     state = recipe_state(path)
     params = names.critic_params(network, state)
     t, x_next = jnp.asarray(data["in.t"]), jnp.asarray(nhwc(data["in.x_t"]))

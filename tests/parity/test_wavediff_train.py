@@ -7,7 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from published import args_of, assert_distributed, error, fixtures, meta_of, nhwc, recipe_state
+from published import (
+    PROCESS,
+    SHAPES,
+    args_of,
+    assert_distributed,
+    error,
+    fixtures,
+    meta_of,
+    nhwc,
+    recipe_state,
+    without_effect,
+)
 
 from dgan_jax.convert import wavediff as names
 from dgan_jax.core.parts import Objective
@@ -22,7 +33,10 @@ from dgan_jax.train.step import train_step
 
 
 def tables(args: dict) -> Gaussian:
-    return gaussian(vp_betas(args["num_timesteps"], beta_min=args["beta_min"], beta_max=args["beta_max"]))
+    betas = vp_betas(
+        args["num_timesteps"], beta_min=args["beta_min"], beta_max=args["beta_max"], geometric=args["use_geometric"]
+    )
+    return gaussian(betas)
 
 
 def still() -> optax.GradientTransformation:
@@ -35,6 +49,8 @@ def still() -> optax.GradientTransformation:
 def test_the_train_step_repeats_the_published_losses_and_gradients(path):
     data, args = np.load(path), args_of(path)
     space, of_generator, of_critic = wavelet(), args["generator"], args["disc"]
+    without_effect(of_generator, "t_emb_dim")
+    without_effect(of_critic, "nc")
     generator = WaveletNCSNpp(**names.generator_arguments(of_generator))
     # The variant is told by the weights alone: the small one's first block does not widen.
     state = {player: recipe_state(path, player) for player in "GD"}
@@ -91,6 +107,7 @@ def test_the_train_step_repeats_the_published_losses_and_gradients(path):
 @pytest.mark.parametrize("path", fixtures("wavediff_sampling"))
 def test_sampling_repeats_the_published_chain(path):
     data, args = np.load(path), args_of(path)
+    without_effect(args, *SHAPES)
     space, network = wavelet(), WaveletNCSNpp(**names.generator_arguments(args))
     params = names.generator_params(network, recipe_state(path))
     read = lambda name: jnp.asarray(nhwc(data[name]))
@@ -109,6 +126,7 @@ def test_sampling_repeats_the_published_chain(path):
 @pytest.mark.parametrize("path", fixtures("wavediff_init"))
 def test_fresh_generators_are_distributed_as_the_published_ones(path):
     data, args = np.load(path), args_of(path)["G"]
+    without_effect(args, *PROCESS, "t_emb_dim")
     network = WaveletNCSNpp(**names.generator_arguments(args))
     side = network.patch * 2 ** len(network.multipliers)
     inputs = jnp.zeros((1, side, side, args["num_channels"])), jnp.ones(1, jnp.int32), jnp.zeros((1, args["nz"]))

@@ -8,8 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from dgan_jax.core.parts import Objective, Phase, Report, repeated
-from dgan_jax.train.state import TrainState
+from dgan_jax.core.parts import Objective, Phase, Report, Stage, System, repeated
+from dgan_jax.train.stages import stage_at
+from dgan_jax.train.state import TrainState, enter_stages
 from dgan_jax.train.step import NONE, train_step
 
 RATE = 0.1
@@ -156,3 +157,17 @@ def test_a_loss_reads_frozen_networks():
     state = state_of(optimizers, {"a": {"w": jnp.ones(())}})
     after, _ = run(Objective(draw, (Phase(("a",), loss),)), optimizers, state, frozen={"vgg": {"w": jnp.asarray(5.0)}})
     np.testing.assert_allclose(after.params["a"]["w"], 1 - RATE * 5)
+
+
+def test_a_stage_without_steps_hands_its_variables_over():
+    doubled = lambda variables: {**variables, "params": jax.tree.map(lambda x: 2 * x, variables["params"])}
+    objective = Objective(draw, (Phase(("a",), product),))
+    stage = lambda name, steps, **options: Stage(name, steps, objective, {"a": optax.sgd(RATE)}, **options)
+    system = System(
+        lambda variables, y, keys: y["image"], {}, (stage("one", 2), stage("none", 0, begin=doubled), stage("last", 2))
+    )
+    state = state_of({"a": optax.sgd(RATE)}, params_of())
+    following, first = stage_at(system.stages, 2)
+    assert (following, first) == (2, 2)
+    entered = enter_stages(state, system, 1, following)
+    assert jax.tree.map(float, entered.params) == {"a": {"w": 4.0}, "b": {"w": 6.0}}
