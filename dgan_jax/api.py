@@ -16,6 +16,7 @@ from dgan_jax.compare.chosen import entrants_for, trial_for
 from dgan_jax.compare.entrants import classical, measured, players_read, training_of
 from dgan_jax.compare.reported import reported
 from dgan_jax.compare.trial import check_metrics
+from dgan_jax.convert.recognition import recognise
 from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.keys import indexed_keys
@@ -31,7 +32,8 @@ from dgan_jax.tasks.inpaint import FILLS, Inpaint
 from dgan_jax.train import configs, weights
 from dgan_jax.train.loop import Observe
 from dgan_jax.train.loop import train as run_training
-from dgan_jax.train.runs import built, claim, fresh_state, load, state_like, write_state
+from dgan_jax.train.runs import built, claim, fresh_state, load, solving, state_like, write_state
+from dgan_jax.train.runs import restoring as restoring_of
 from dgan_jax.train.state import TrainState
 
 load_config = configs.load
@@ -118,9 +120,9 @@ def restoring(
 
     system: a classical system, or with a run a solver, which restores with what the run has learnt.
 
-    run: a folder, or weights by file or name; where neither it nor a system is given, the weights of `DEFAULT`, which
-    come with the package. choices: what the run's system lets one choose when restoring (`systems.chosen`), for example
-    {"realism": 0.0}.
+    run: a folder, weights by file or name, or a published file (.pth) whose network is told by its tensors; where
+    neither it nor a system is given, the weights of `DEFAULT`, which come with the package. choices: what the run's
+    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}.
     """
     check_task(task)
     if run is not None and system is not None:
@@ -136,22 +138,22 @@ def restoring(
         place = DEFAULT if run is None else run
         try:
             where, own = target(str(place))
-            experiment, built, variables = load(where, task=task, choices={**own, **(choices or {})})
+            experiment, made, variables = opened(where, task, {**own, **(choices or {})})
         except ValueError as error:
             if run is not None:
                 raise
             hint = f"or give --run or --system: without them the weights {DEFAULT} are taken"
             raise ValueError(f"{error}; {hint}") from error
-        return Restorer(str(place), Runner(built, experiment.task, variables, tile=tile), experiment.data.channels)
+        return Restorer(str(place), Runner(made, experiment.task, variables, tile=tile), experiment.data.channels)
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
-    built = classical(str(system), degradation, Data())
+    made = classical(str(system), degradation, Data())
     if isinstance(degradation, Inpaint):
         # Functions of libraries see no fill of ours; and what windows must know of the whole is filled as they are.
-        fill = "none" if built.host else str(system) if str(system) in FILLS else degradation.fill
+        fill = "none" if made.host else str(system) if str(system) in FILLS else degradation.fill
         degradation = dataclasses.replace(degradation, fill=fill)
-    return Restorer(str(system), Runner(built, degradation, {}, tile=tile), 3)
+    return Restorer(str(system), Runner(made, degradation, {}, tile=tile), 3)
 
 
 def sample(
@@ -249,27 +251,83 @@ def export(run: str | Path, file: str | Path, *, dtype: str = "float32") -> str:
     return weights.write(file, experiment, kept, training=training_of(place), dtype=dtype)
 
 
-def convert(file: str | Path, config: Experiment | str, out: str | Path) -> dict[str, int]:
+def convert(
+    file: str | Path, config: Experiment | str | None, out: str | Path, *, task: str | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> dict[str, int]:  # fmt: skip
     """A published PyTorch checkpoint as a run in the folder `out`; nothing in the file is executed.
 
-    `config` describes the checkpoint's network. Returns the number of parameters of each converted player; others start
-    fresh, so the run can be sampled, evaluated and trained further. A system without converter, a checkpoint of another
-    network and a folder that holds checkpoints already are a ValueError.
+    `config` describes the checkpoint's network; with None it is told by the names and shapes of the file's tensors, and
+    `tell` gets it in words. task: what it undoes, of a network that leaves the size as it is. Returns the number of
+    parameters of each converted player; others start fresh, so the run can be sampled, evaluated and trained further.
+    What is not understood, a checkpoint of another network and a folder that holds checkpoints already are a
+    ValueError.
     """
     experiment = load_config(config) if isinstance(config, str) else config
-    name = registry.name_of(experiment.system)
-    converters.rules(name)
+    if experiment is not None:
+        converters.rules(registry.name_of(experiment.system))
     if any((Path(out) / "checkpoints").glob("*")):
         raise ValueError(f"{out} holds a run with checkpoints; give another --out")
-    system = built(experiment)
+    held = published(file, experiment, task)
+    tell(held.words)
+    state = jax.device_get(fresh_state(held.experiment, held.system, held.variables))
+    claim(Path(out), held.experiment)
+    write_state(Path(out), held.experiment, state)
+    counted = held.variables["params"]
+    return {player: sum(leaf.size for leaf in jax.tree.leaves(params)) for player, params in counted.items()}
+
+
+class Published(NamedTuple):
+    """Of a published file: the experiment and system that it is of, variables of the players in it, and it in words."""
+
+    experiment: Experiment
+    system: System
+    variables: dict[str, Any]
+    words: str
+
+
+FILES = (".pth", ".pt", ".ckpt", ".pkl", ".tar")
+"""Ends of the names of PyTorch's files."""
+
+
+def is_published(place: str | Path) -> bool:
+    """Whether a place is a published file, and no run."""
+    return Path(place).suffix in FILES and Path(place).is_file()
+
+
+def published(file: str | Path, experiment: Experiment | None, task: str | None = None) -> Published:
+    """A published file for a config's experiment, or for one that is told by its tensors."""
     state = state_dict(read_torch(Path(file)))
-    modules = {player: own.module for player, own in system.players.items()}
-    converted = converters.players(name, modules, state)
-    converters.check(converted, state_like(experiment, system, 0).params)
+
+    def attempt(experiment: Experiment, state: Mapping[str, np.ndarray]) -> tuple[System, dict[str, Any]]:
+        system = built(experiment)
+        modules = {player: own.module for player, own in system.players.items()}
+        converted = converters.players(registry.name_of(experiment.system), modules, state)
+        converters.check(converted, state_like(experiment, system, 0).params)
+        return system, converted
+
+    if experiment is not None:
+        (system, converted), words = attempt(experiment, state), ""
+    else:
+        known = {name: load_config(name) for name in configs.known()}
+        try:
+            experiment, (system, converted), words = recognise(state, task, known, attempt)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from error
     params = {player: held["params"] for player, held in converted.items()}
-    state_of = lambda held: {kind: tree for kind, tree in held.items() if kind != "params"}
-    given = {"params": params, "model_state": {player: state_of(held) for player, held in converted.items()}}
-    state = jax.device_get(fresh_state(experiment, system, given))
-    claim(Path(out), experiment)
-    write_state(Path(out), experiment, state)
-    return {player: sum(leaf.size for leaf in jax.tree.leaves(held)) for player, held in params.items()}
+    rest = lambda held: {kind: tree for kind, tree in held.items() if kind != "params"}
+    given = {"params": params, "model_state": {player: rest(held) for player, held in converted.items()}}
+    return Published(experiment, system, given, words)
+
+
+def opened(place: str | Path, task: str, choices: Mapping[str, Any]) -> tuple[Experiment, System, dict[str, Any]]:
+    """What restores: a run or weights (`train.runs.load`), or at once what a published file holds."""
+    if not is_published(place):
+        return load(place, task=task, choices=choices)
+    held = published(place, None, task)
+    experiment = restoring_of(held.experiment, task=task, choices=choices, place=place)
+    learner = built(held.experiment if experiment.solver else experiment)
+    system = solving(experiment, held.experiment, learner) if experiment.solver else learner
+    if set(held.system.players) <= set(held.variables["params"]):
+        return experiment, system, held.variables
+    return experiment, system, fresh_state(held.experiment, held.system, held.variables).variables(learner.remembered)

@@ -1,4 +1,4 @@
-"""Turn a published PyTorch file into a run, or a metric's weights: dgan convert netG_1200.pth --config ddgan_cifar10"""
+"""Turn a published PyTorch file into a run, or a metric's weights: dgan convert RealESRGAN_x4plus.pth"""
 
 import dataclasses
 from typing import Annotated
@@ -8,13 +8,17 @@ import tyro
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Read a file of the published code, executing nothing in it. With --config, write a run that dgan sample, evaluate
-    and train take; with --network, write weights that metrics such as fid and lpips_alex look through."""
+    """Read a file of the published code, executing nothing in it, and write a run that dgan restore, sample, evaluate
+    and train take. What the file holds is told by the names and shapes of its tensors, or by --config; with --network,
+    write weights that metrics such as fid and lpips_alex look through."""
 
     file: tyro.conf.Positional[str]
-    """A .pth file, for example netG_1200.pth (averaged generator weights) or alexnet-owt-7be5be79.pth."""
+    """A .pth file, for example RealESRGAN_x4plus.pth, netG_1200.pth or alexnet-owt-7be5be79.pth."""
     config: str | None = None
-    """Name or path of the config that describes the checkpoint's network."""
+    """Name or path of the config that describes the checkpoint's network, where its tensors do not tell it."""
+    task: str | None = None
+    """Of a network that leaves the size as it is, what it undoes, which its tensors do not tell: jpeg, denoise or
+    deblur."""
     network: str | None = None
     """inception_v3_fid, alexnet, vgg16, vgg16_fc2, vgg19 or squeezenet1_1."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
@@ -23,15 +27,17 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan convert")
-    if (options.config is None) == (options.network is None):
+    if options.network is None:
+        return to_run(options)
+    if options.config is not None:
         raise ValueError(
-            "give either --config (the file is a checkpoint of a system) or --network (a metric's network); "
-            "for example --config ddgan_cifar10 or --network inception_v3_fid"
+            "give either --config (the file is a checkpoint of a system) or --network (a metric's network), or neither "
+            "where its tensors tell the system"
         )
-    return to_run(options, options.config) if options.config is not None else to_weights(options)
+    return to_weights(options)
 
 
-def to_run(options: Options, config: str) -> int:
+def to_run(options: Options) -> int:
     from pathlib import Path
 
     from dgan_jax import api, tasks
@@ -39,11 +45,13 @@ def to_run(options: Options, config: str) -> int:
     from dgan_jax.train.runs import experiment_of
 
     out = Path(options.out or f"runs/{Path(options.file).stem}")
-    counts = api.convert(options.file, config, out)
+    tell = lambda words: console.print(f"found: {words}", highlight=False) if words else None
+    counts = api.convert(options.file, options.config, out, task=options.task, tell=tell)
     for player, count in counts.items():
         console.print(f"{player}: {count:,} parameters")
-    verb = "sample" if tasks.name_of(experiment_of(out).task) == "generate" else "evaluate"
-    console.print(f"written: {out}. Now try: dgan {verb} {out}")
+    task = tasks.name_of(experiment_of(out).task)
+    tries = f"dgan sample {out}" if task == "generate" else f"dgan restore {task} PHOTO --run {out}"
+    console.print(f"written: {out}. Now try: {tries}", highlight=False)
     return 0
 
 

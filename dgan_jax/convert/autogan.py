@@ -47,3 +47,8 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if "l1.weight" in stripped(state):
         return {"generator": generator_variables(modules["generator"], state)}
     return {"critic": sngan.critic_variables(modules["critic"], state)}
+
+
+SIGNS = (
+    r"cell\d\.(c1|c2|c_sc|n1|n2|skip_in_ops\.\d)\.\w+", r"(l1|to_rgb\.[02])\.\w+", *sngan.SIGNS,
+)  # fmt: skip

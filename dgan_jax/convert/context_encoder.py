@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.convert import gan
 from dgan_jax.convert.gan import critic_name, critic_state
 from dgan_jax.convert.gan_names import known, leaf_of
 from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unfill
@@ -69,3 +70,6 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if layers and stripped(state)[layers[-1]].shape[0] == 1:
         return {"critic": critic_variables(modules["critic"], state)}
     return {"generator": generator_variables(modules["generator"], state)}
+
+
+SIGNS = gan.SIGNS

@@ -195,3 +195,6 @@ def inferred_arguments(state: State, image_size: int) -> dict[str, Any]:
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player from a published file; a released `netG_*.pth` holds the averaged generator alone."""
     return {"generator": {"params": generator_params(modules["generator"], state)}}
+
+
+SIGNS = (r"all_modules\.\d+\..+", r"z_transform\.\d+\.(weight|bias)")

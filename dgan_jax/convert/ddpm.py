@@ -232,3 +232,11 @@ def adm_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
         "classes": given["num_classes"] or 0, "dropout": given["dropout"], "remat": given["use_checkpoint"],
         "dtype": jnp.float16 if given["use_fp16"] else jnp.float32,
     }  # fmt: skip
+
+
+SIGNS = (
+    r"all_modules\.\d+\..+|sigmas",
+    r"(temb\.dense\.\d|conv_in|norm_out|conv_out)\.(weight|bias)",
+    r"(down|up)\.\d+\.(block|attn|downsample|upsample)\..+|mid\.(block|attn)_\d\..+",
+    r"(input_blocks|middle_block|output_blocks|time_embed|out)\.\d+\..+|label_emb\.weight|(time_embed|out)\.\d+\.\w+",
+)

@@ -89,3 +89,8 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if judging:
         found["critic"] = critic_variables(modules["critic"], judging)
     return found
+
+
+SIGNS = (
+    r"([GD]\.)?[a-z]*conv\d+(_downsample|_atrous|_upsample\.conv)?\.(conv|conv_sn)\.\w+", re.escape(FUSING),
+)  # fmt: skip

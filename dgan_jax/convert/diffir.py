@@ -196,3 +196,8 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if "critic" in modules and any(key.startswith("discriminator.") for key in state):
         found["critic"] = critic_variables(modules["critic"], state)
     return found
+
+
+SIGNS = (
+    r"(G|E|condition|denoise|diffusion|generator|discriminator)\..+",
+)  # fmt: skip

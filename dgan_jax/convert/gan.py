@@ -67,3 +67,6 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if "main.1.running_mean" in stripped(state):
         return {"generator": generator_variables(modules["generator"], state)}
     return {"critic": critic_variables(modules["critic"], state)}
+
+
+SIGNS = (r"main\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",)

@@ -171,3 +171,8 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if any(name.startswith("discriminator.") for name in names):
         found["critic"] = critic_variables(modules["critic"], state)
     return found
+
+
+SIGNS = (
+    r"(generator\.)?model\.\d+\..+", r"(discriminator\.)?model\d\.[01]\.\w+",
+)  # fmt: skip

@@ -141,3 +141,10 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
             "give a netG_*.pth of LDDGAN or a first stage of latent diffusion"
         )
     return found
+
+
+SIGNS = (
+    *ddgan.SIGNS,
+    r"(encoder|decoder|quant_conv|post_quant_conv|quantize)\..+",
+    r"loss\.(discriminator\..+|logvar)",
+)

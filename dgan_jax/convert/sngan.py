@@ -109,3 +109,8 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if "l1.weight" in names or "l0.weight" in names:
         return {"generator": generator_variables(modules["generator"], state)}
     return {"critic": critic_variables(modules["critic"], state)}
+
+
+SIGNS = (
+    r"block\d\.(c1|c2|c_sc|b1|b2)\.\w+", r"(l[0145]|b5|c5|c\d_\d|c\d|bn\d|dc\d)\.\w+",
+)  # fmt: skip

@@ -132,3 +132,9 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     critic = modules["critic"]
     channels = names[f"b{critic.side}.fromrgb.weight"].shape[1]
     return {"critic": critic_variables(critic, state, channels=channels, classes=embed.shape[1])}
+
+
+SIGNS = (
+    r"mapping\.(embed|fc\d+)\.(weight|bias)|mapping\.w_avg", r"synthesis\.b\d+\.(const|(conv\d|torgb|skip|affine)\..+)",
+    r"synthesis\.b\d+\.resample_filter", r"b\d+\.(fromrgb|conv\d?|skip|fc|out)\..+|b\d+\.resample_filter",
+)  # fmt: skip

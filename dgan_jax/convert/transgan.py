@@ -124,3 +124,9 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if "l1.weight" in stripped(state):
         return {"generator": generator_variables(modules["generator"], state)}
     return {"critic": critic_variables(modules["critic"], state)}
+
+
+SIGNS = (
+    r"(blocks\.block|upsample_blocks\.\d\.block|blocks_\d|last_block)\.\d+\.(norm\d|attn|mlp)\..+",
+    r"pos_embed_\d|cls_token|(l1|deconv\.0|fRGB_\d|norm\.norm|head)\.\w+",
+)

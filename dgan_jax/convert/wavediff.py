@@ -97,3 +97,6 @@ def critic_arguments(args: Mapping[str, Any], variant: str) -> dict[str, Any]:
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player from a published file; a released `netG_*.pth` holds the averaged generator alone."""
     return {"generator": {"params": generator_params(modules["generator"], state)}}
+
+
+SIGNS = ddgan.SIGNS
