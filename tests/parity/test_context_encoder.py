@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import recipe
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import args_of, error, fixtures, meta_of, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import context_encoder as names
 from dgan_jax.nets.context_encoder import Critic, Generator
@@ -21,6 +21,7 @@ def test_networks_and_losses_are_the_published_ones(path):
         name.removeprefix("D."): recipe.tensor(name, tuple(shape)) * np.float32(meta["gain"] if len(shape) > 1 else 1)
         for name, shape in meta["state_discriminator"]
     }
+    without_effect(args, "ngpu")
     drawing, judging = names.arguments(args)
     generator, critic = Generator(**drawing), Critic(**judging)
     own, its = names.generator_variables(generator, state), names.critic_variables(critic, judged)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import recipe
-from published import args_of, error, fixtures, meta_of, nhwc, recipe_state
+from published import args_of, error, fixtures, meta_of, nhwc, recipe_state, without_effect
 
 from dgan_jax.convert import lama as names
 from dgan_jax.convert import metric_weights
@@ -68,7 +68,9 @@ def test_a_fast_fourier_convolution_computes_what_the_published_one_does(path):
 @pytest.mark.parametrize("path", fixtures("lama_discriminator"))
 def test_the_critic_computes_what_the_published_one_does(path):
     data, state = np.load(path), recipe_state(path)
-    module = PatchCritic(**names.critic_arguments(args_of(path)))
+    args = args_of(path)
+    without_effect(args, "input_nc")  # the arrays have that many channels
+    module = PatchCritic(**names.critic_arguments(args))
     variables = names.critic_variables(module, state)
 
     @jax.jit
@@ -94,6 +96,7 @@ def test_the_losses_are_the_published_ones(path):
     data, args = np.load(path), args_of(path)
     real, fake, hole = (jnp.asarray(nhwc(data[f"in.{name}"])) for name in ("real", "fake", "mask"))
     names.refuse("the published loss", args, {"gp_coef", "weight", "mask_as_fake_target", "discriminator"})
+    without_effect(args["discriminator"], "input_nc")
     module = PatchCritic(**names.critic_arguments(args["discriminator"]))
     variables = names.critic_variables(module, recipe_state(path))
 
