@@ -23,6 +23,7 @@ def absolute(a: jax.Array, b: jax.Array, hole: jax.Array | None) -> jax.Array:
 
 
 def check_samples(samples: jax.Array) -> None:
+    """A ValueError unless samples are [K, B, H, W, C] with K >= 2."""
     if samples.ndim != 5 or samples.shape[0] < 2:
         raise ValueError(f"diversity needs [K, B, H, W, C] with at least 2 samples of each image, got {samples.shape}")
 

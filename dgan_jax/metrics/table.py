@@ -28,6 +28,7 @@ EXACT = "identical images (infinite) are counted, not averaged."
 
 
 def decibels(function: Score, protocol: str) -> Metric:
+    """A PSNR, higher is better."""
     return Metric(
         function,
         "dB",
@@ -37,10 +38,12 @@ def decibels(function: Score, protocol: str) -> Metric:
 
 
 def likeness(function: Score, protocol: str) -> Metric:
+    """An SSIM, higher is better."""
     return Metric(function, "", True, f"SSIM {protocol}, K1 0.01, K2 0.03, 8-bit images; 1 is identical.")
 
 
 def percent(function: Score, protocol: str) -> Metric:
+    """A distance in per cent, lower is better."""
     return Metric(function, "%", False, f"{protocol}, 8-bit images; 0 is identical.")
 
 

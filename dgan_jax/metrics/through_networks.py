@@ -50,6 +50,7 @@ def of_sets(network: str, figure: Figure, unit: str, higher: bool, protocol: str
 
 
 def by_inception(figure: Figure, unit: str, higher: bool, protocol: str) -> Builder:
+    """The builder of a figure of two sets of features of Inception v3."""
     return partial(of_sets, "inception_v3_fid", figure, unit, higher, protocol)
 
 

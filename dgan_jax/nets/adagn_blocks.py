@@ -29,6 +29,7 @@ def groups_of(channels: int) -> int:
 def conv(
     features: int, size: int, dtype: Dtype, name: str, *, scale: float = 1.0, stride: int = 1, padding: Any = None
 ) -> nn.Conv:
+    """A convolution with the published start: uniform, by the mean of both fans."""
     padding = size // 2 if padding is None else padding
     init = uniform_fan_avg(scale)
     return nn.Conv(features, (size, size), stride, padding=padding, dtype=dtype, kernel_init=init, name=name)

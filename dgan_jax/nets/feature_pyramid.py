@@ -17,6 +17,7 @@ he = nn.initializers.he_normal()
 
 
 def conv(x: jax.Array, features: int, name: str, size: int = 3, stride: int = 1) -> jax.Array:
+    """A convolution that keeps the size where its stride is 1."""
     return nn.Conv(features, (size, size), stride, padding=size // 2, kernel_init=he, name=name)(x)
 
 

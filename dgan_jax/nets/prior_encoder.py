@@ -12,6 +12,7 @@ from dgan_jax.ops.patches import channels_first as unshuffle
 
 
 def leaky(x: jax.Array) -> jax.Array:
+    """Leaky rectifier of slope 0.1, as DiffIR's encoder has it."""
     return nn.leaky_relu(x, 0.1)
 
 

@@ -58,6 +58,7 @@ def least_squares(real: jax.Array, fake: jax.Array, codes: Codes = CODES) -> jax
 
 
 def least_squares_generator(fake: jax.Array, codes: Codes = CODES) -> jax.Array:
+    """The generator's least squares, of the logits of its images; no factor 1/2 (Mao et al., equation 2)."""
     return jnp.mean(jnp.square(fake - codes.wanted))
 
 
@@ -67,6 +68,7 @@ def hinge(real: jax.Array, fake: jax.Array) -> jax.Array:
 
 
 def wasserstein(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """The critic's estimate of Wasserstein-1 with its sign turned: what it minimises (Arjovsky et al., 1701.07875)."""
     return jnp.mean(fake) - jnp.mean(real)
 
 

@@ -57,6 +57,7 @@ def laplacian(log_variance: jax.Array, error: jax.Array) -> jax.Array:
 
 
 def halved(loss: CriticLoss) -> CriticLoss:
+    """A critic's loss at half its weight, as latent diffusion's autoencoders take it."""
     return lambda real, fake: 0.5 * loss(real, fake)
 
 
@@ -65,6 +66,7 @@ CRITIC_LOSSES = {"hinge": halved(hinge), "vanilla": halved(logistic)}
 
 
 def leaf_at(tree: Any, path: tuple[str, ...]) -> jax.Array:
+    """What stands in a tree at a path of keys."""
     for key in path:
         tree = tree[key]
     return tree

@@ -79,6 +79,7 @@ def judged(
 
 
 def named(player: str, metrics: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Metrics under the name of their player."""
     return {f"{player}/{name}": value for name, value in metrics.items()}
 
 

@@ -43,11 +43,13 @@ class Draws:
 
 
 def draw_diffusing(key: jax.Array, shape: tuple[int, ...]) -> Diffusing:
+    """The draws by which one image of `shape` is diffused."""
     keys = jax.random.split(key, 3)
     return Diffusing(jax.random.uniform(keys[0]), jax.random.uniform(keys[1]), jax.random.normal(keys[2], shape))
 
 
 def draw_update(key: jax.Array, shape: tuple[int, ...], latent: int) -> Draws:
+    """The draws of one example for an update of a player; `latent` is the length of a latent."""
     keys = jax.random.split(key, 4)
     return Draws(
         noise=jax.random.normal(keys[0], shape),

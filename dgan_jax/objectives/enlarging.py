@@ -44,6 +44,7 @@ def absolute(seen: Seen) -> jax.Array:
 
 
 def mean_squared(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Of images or features of any one shape; []."""
     return jnp.mean(jnp.square(a - b))
 
 

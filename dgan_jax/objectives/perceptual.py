@@ -18,6 +18,7 @@ REAL_ESRGAN = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "
 
 
 def mean_absolute(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Of features of any one shape; []."""
     return jnp.mean(jnp.abs(a - b))
 
 

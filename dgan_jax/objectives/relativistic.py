@@ -13,6 +13,7 @@ still = jax.lax.stop_gradient
 
 
 def mean(logits: jax.Array, axis_name: str | None) -> jax.Array:
+    """Over the batch on all devices; []."""
     own = jnp.mean(logits)
     return own if axis_name is None else jax.lax.pmean(own, axis_name)
 

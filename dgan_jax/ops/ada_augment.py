@@ -158,14 +158,17 @@ def _even(rows: Sequence[Sequence[jax.Array | float]]) -> list[list[jax.Array]]:
 
 
 def translation(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
+    """[..., 3, 3] of a shift by (x, y)."""
     return matrix([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 def scaling(x: jax.Array | float, y: jax.Array | float) -> jax.Array:
+    """[..., 3, 3] of factors (x, y)."""
     return matrix([[x, 0, 0], [0, y, 0], [0, 0, 1]])
 
 
 def rotation(angle: jax.Array) -> jax.Array:
+    """[..., 3, 3] of an angle in radians."""
     return matrix([[jnp.cos(angle), -jnp.sin(angle), 0], [jnp.sin(angle), jnp.cos(angle), 0], [0, 0, 1]])
 
 

@@ -13,6 +13,7 @@ from flax import struct
 
 
 def per_image(values: jax.Array) -> jax.Array:
+    """[B] -> [B, 1, 1, 1]."""
     return values.reshape(-1, 1, 1, 1)
 
 
@@ -110,16 +111,19 @@ def draw(key: jax.Array, shape: tuple[int, ...], limits: Reach = PUBLISHED) -> D
 
 
 def colour(x: jax.Array, draws: Draws, limits: Reach) -> jax.Array:
+    """Brightness, saturation and contrast, in this order; x [B, H, W, C]."""
     del limits
     return contrast(saturation(brightness(x, draws.brightness), draws.saturation), draws.contrast)
 
 
 def translate(x: jax.Array, draws: Draws, limits: Reach) -> jax.Array:
+    """Each image shifted, zeros coming in; x [B, H, W, C]."""
     del limits
     return translation(x, draws.shift[:, 0], draws.shift[:, 1])
 
 
 def cut_out(x: jax.Array, draws: Draws, limits: Reach) -> jax.Array:
+    """A square of zeros in those images that a gate lets in; x [B, H, W, C]."""
     done = cutout(x, draws.centre[:, 0], draws.centre[:, 1], limits.cutout)
     return jnp.where(per_image(draws.gate < limits.cutout_probability), done, x)
 

@@ -129,6 +129,7 @@ def make_level(means: np.ndarray, style: Style) -> Level:
 
 
 def level_of(planes: np.ndarray, missing: np.ndarray) -> Level:
+    """A level of the pyramid: planes [H, W, K] and what is missing of them, [H, W] bool."""
     lacking = cv2.dilate(missing.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8)) > 0
     inner = np.zeros(missing.shape, bool)
     inner[HALF:-HALF, HALF:-HALF] = True

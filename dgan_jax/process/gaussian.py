@@ -120,6 +120,7 @@ def step_log_variance(process: Tables, variance: str) -> np.ndarray:
 
 
 def cast32(tables: Gaussian) -> Gaussian:
+    """Tables that were computed in float64, in float32."""
     return jax.tree.map(lambda table: np.asarray(table, np.float32), tables)
 
 

@@ -32,6 +32,7 @@ def level(process: Tables, t: jax.Array, like: jax.Array) -> tuple[jax.Array, ja
 
 
 def x0_of_noise(process: Tables, said: jax.Array, x: jax.Array, t: jax.Array) -> jax.Array:
+    """The clean image of a noise; said and x [B, ...], t [B]."""
     signal, noise = level(process, t, x)
     return (x - noise * said) / signal
 
@@ -43,6 +44,7 @@ def noise_of_x0(process: Tables, x0: jax.Array, x: jax.Array, t: jax.Array) -> j
 
 
 def x0_of_previous(process: Tables, said: jax.Array, x: jax.Array, t: jax.Array) -> jax.Array:
+    """The clean image of a posterior mean of x_t; said and x [B, ...], t [B]."""
     return (said - at(process.mean_x, t, x) * x) / at(process.mean_x0, t, x)
 
 
@@ -52,6 +54,7 @@ def previous(process: Tables, x0: jax.Array, x: jax.Array, t: jax.Array) -> jax.
 
 
 def x0_of_velocity(process: Tables, said: jax.Array, x: jax.Array, t: jax.Array) -> jax.Array:
+    """The clean image of a velocity; said and x [B, ...], t [B]."""
     signal, noise = level(process, t, x)
     return signal * x - noise * said
 
@@ -63,6 +66,7 @@ def velocity(process: Tables, x0: jax.Array, noise: jax.Array, t: jax.Array) -> 
 
 
 def x0_of_score(process: Tables, said: jax.Array, x: jax.Array, t: jax.Array) -> jax.Array:
+    """The clean image of a score, by Tweedie's formula; said and x [B, ...], t [B]."""
     signal, noise = level(process, t, x)
     return (x + jnp.square(noise) * said) / signal
 

@@ -116,6 +116,7 @@ STEPS: Mapping[str, Callable[[int, int], np.ndarray]] = {
 
 
 def check_count(steps: int, count: int) -> None:
+    """A ValueError unless a chain of `steps` can be run in `count`."""
     if not 1 <= count <= steps:
         raise ValueError(f"a chain of {steps} steps can be run in 1 to {steps} steps, got {count}")
 

@@ -70,6 +70,7 @@ def in_codes(known: Known, space: Space, channels: int) -> Known:
 
 
 def square_root(x: jax.Array) -> jax.Array:
+    """Of what rounding may have made negative."""
     return jnp.sqrt(jnp.maximum(x, 0.0))
 
 

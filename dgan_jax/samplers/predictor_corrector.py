@@ -35,6 +35,7 @@ def reverse(score: Score, sde: SDE, x: jax.Array, t: jax.Array, fresh: jax.Array
 
 
 def ancestral(score: Score, sde: SDE, x: jax.Array, t: jax.Array, fresh: jax.Array, *, flow: bool) -> State:
+    """One step of the discrete chain's own reverse, ancestral sampling. A ValueError as a flow."""
     if flow:
         raise ValueError("ancestral steps have no probability flow; try the predictor 'reverse'")
     scale, step, std = (expand(value, x) for value in sde.ancestral(t))
@@ -43,6 +44,7 @@ def ancestral(score: Score, sde: SDE, x: jax.Array, t: jax.Array, fresh: jax.Arr
 
 
 def still(score: Score, sde: SDE, x: jax.Array, t: jax.Array, fresh: jax.Array, *, flow: bool) -> State:
+    """No step at all: the published 'none'."""
     del score, sde, t, fresh, flow
     return x, x
 

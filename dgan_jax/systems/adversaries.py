@@ -92,6 +92,7 @@ def adam(config: Options, rate: float, updates: int) -> optax.GradientTransforma
 
 
 def optimizers(config: Options, spec: Spec) -> dict[str, optax.GradientTransformation]:
+    """Adam for both players; the critic's counts its own updates."""
     return {
         "critic": adam(config, config.learning_rate_critic, spec.steps * config.n_critic),
         "generator": adam(config, config.learning_rate_generator, spec.steps),

@@ -10,6 +10,7 @@ from dgan_jax.tasks.jpeg import STRENGTH
 
 
 def check_quality(quality: float) -> None:
+    """A ValueError unless a JPEG's quality is libjpeg's."""
     if not 1 <= quality <= 100:
         raise ValueError(f"system.quality must be in 1 to 100, as libjpeg counts it, got {quality}")
 

@@ -162,6 +162,7 @@ class Residual(Protocol):
 
 
 def check_network(config: Residual) -> None:
+    """A ValueError unless the options describe a network."""
     if config.network not in ("msrresnet", "original"):
         raise unknown("network", config.network, ("msrresnet", "original"))
     if config.features < 1 or config.blocks < 1:
@@ -195,6 +196,7 @@ def finished(config: Restoring, task: Task, image: jax.Array, y: Measurement) ->
 
 
 def adam(config: Restoring, schedule: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """Adam as the published trainings set it."""
     return optax.adam(schedule, b1=config.beta1, b2=config.beta2, eps=1e-8)
 
 
@@ -209,6 +211,7 @@ def cycles(config: Regression, steps: int) -> optax.Schedule:
 
 
 def falling(rate: float, config: Adversarial, steps: int) -> optax.Schedule:
+    """A rate that falls by `gamma` at each milestone, a share of the steps."""
     return multistep(rate, [round(place * steps) for place in config.milestones], config.gamma)
 
 

@@ -70,6 +70,8 @@ class Options:
 
 
 class Modules(NamedTuple):
+    """The two networks of a StyleGAN2."""
+
     generator: StyleGenerator
     critic: Critic
 
@@ -95,6 +97,7 @@ def modules(config: Options, spec: Spec) -> Modules:
 
 
 def one_hot(y: Measurement, classes: int) -> jax.Array | None:
+    """Labels as [B, classes], or None where there are none."""
     return jax.nn.one_hot(y["label"], classes) if classes else None
 
 

@@ -83,6 +83,7 @@ def built(experiment: Experiment, axis_name: str | None = None) -> System:
 
 
 def impossible(experiment: Experiment, error: Exception) -> ValueError:
+    """The sentence for options that a network cannot be built with."""
     name, reason = systems.name_of(experiment.system), " ".join(str(error).split())
     return ValueError(f"system {name!r} cannot be built with these options ({type(error).__name__}: {reason:.200})")
 

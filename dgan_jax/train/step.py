@@ -178,6 +178,7 @@ def choose(sound: jax.Array, new: Any, old: Any) -> Any:
 
 
 def count_step(guard: Guard, sound: jax.Array) -> Guard:
+    """What is remembered of steps that were not applied, after one more."""
     failed = 1 - sound.astype(jnp.int32)
     in_a_row = (guard.in_a_row + 1) * failed
     return Guard(guard.skipped + failed, in_a_row, guard.rollbacks, guard.scale)

@@ -180,6 +180,7 @@ class Denoising:
 
 
 def process_of(config: Config) -> Gaussian:
+    """The chain that a config describes."""
     betas = betas_of(config.schedule, config.steps, first=config.beta_first, last=config.beta_last)
     return gaussian_of_betas(betas, variance="large" if config.variance == "large" else "small")
 

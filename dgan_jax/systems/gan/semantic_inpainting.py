@@ -61,6 +61,7 @@ def blended(found: jax.Array, image: jax.Array, hole: jax.Array) -> jax.Array:
 
 
 def searched(config: Config) -> optax.GradientTransformation:
+    """The optimizer of the latent."""
     if config.search == "adam":
         return optax.adam(config.rate)
     return optax.sgd(config.rate, momentum=0.9, nesterov=True)
