@@ -15,7 +15,7 @@ from dgan_jax import tasks
 from dgan_jax.compare.chosen import entrants_for, trial_for
 from dgan_jax.compare.entrants import classical, measured, players_read, training_of
 from dgan_jax.compare.reported import reported
-from dgan_jax.compare.trial import check_metrics
+from dgan_jax.compare.trial import Trial, check_metrics
 from dgan_jax.convert.recognition import recognise
 from dgan_jax.convert.torch_file import read_torch, state_dict
 from dgan_jax.core.experiment import Data, Experiment
@@ -26,6 +26,7 @@ from dgan_jax.core.targets import target
 from dgan_jax.data.pipeline import to_bytes
 from dgan_jax.evaluate import Inputs
 from dgan_jax.evaluate import evaluate as measure
+from dgan_jax.evaluate.inputs import seen
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, Runner, photograph, restorer
 from dgan_jax.tasks.inpaint import FILLS, Inpaint
@@ -168,7 +169,8 @@ def sample(
     experiment, system, variables = load(place, choices={**own, **(choices or {})})
     if tasks.name_of(experiment.task) != "generate":
         raise ValueError(
-            f"{run} was trained for {tasks.name_of(experiment.task)!r}; dgan sample needs a run of the task 'generate'"
+            f"{run} was trained for {tasks.name_of(experiment.task)!r}, which starts from pictures: `api.held_out` "
+            "restores those that it has not seen"
         )
     if count < 1:
         raise ValueError(f"--count must be at least 1, got {count}")
@@ -184,6 +186,35 @@ def sample(
             y["label"] = index % classes if label is None else jnp.full(batch, label)
         images.append(np.asarray(to_bytes(generate(y, indexed_keys(jax.random.key(seed), index)))))
     return np.concatenate(images)[:count]
+
+
+def held_out(
+    run: str | Path, count: int, *, seed: int = 0, batch: int = 4, choices: Mapping[str, Any] | None = None
+) -> dict[str, list[np.ndarray]]:
+    """What a restorer makes of at most `count` images that its training held out: by column ("original", "damaged",
+    "first estimate", "restored") one uint8 [H, W, C] an image. Damage and answer of image i depend on (seed, i) alone.
+
+    run, choices: as of `sample`, for a run of any other task than generation.
+    """
+    place, own = target(str(run))
+    experiment, system, variables = load(place, choices={**own, **(choices or {})})
+    task, data = experiment.task, experiment.data
+    if tasks.name_of(task) == "generate":
+        raise ValueError(f"{run} makes images from nothing; api.sample draws them")
+    if count < 1:
+        raise ValueError(f"--count must be at least 1, got {count}")
+    trial = Trial(task=task, data=dataclasses.replace(data, batch=batch), split="validation", limit=count, seed=seed)
+    runner, start = Runner(system, task, variables), jax.jit(task.start)
+    columns: dict[str, list[np.ndarray]] = {"original": [], "damaged": [], "first estimate": [], "restored": []}
+    for part in Inputs(task, trial.batches, seed):
+        prepared = runner.prepare(part.given)
+        keys = indexed_keys(jax.random.key(seed), jnp.asarray(part.numbers))
+        columns["original"] += list(part.image)
+        columns["damaged"] += list(seen(part.image, part.given))
+        height, width = part.image.shape[1:3]
+        columns["first estimate"] += list(np.asarray(to_bytes(start(prepared.y)))[: len(keys), :height, :width])
+        columns["restored"] += list(prepared(keys))
+    return columns
 
 
 def evaluate(
@@ -204,6 +235,7 @@ def evaluate(
     samples: int = 1,
     fill: bool = False,
     megapixels: float | None = None,
+    damaged: str | None = None,
     keep: int = 8,
     each: Callable[[int], None] = lambda done: None,
 ) -> Report:
@@ -212,6 +244,7 @@ def evaluate(
     A target may choose: "runs/mine@realism=0.5", "telea@radius=5". options: fields of the task, "scale=4". crop:
     "centre", "tiles" (all pieces of each image) or "none" (whole images). weights: the folder of the networks that some
     metrics look through. samples: restorations by each run, a row each. fill: a row for the cheap first estimate.
+    damaged: of pairs, the damaged pictures of `data`.
     """
     if not targets:
         raise ValueError("nothing to evaluate; give the folder of a run or the name of a classical system")
@@ -220,7 +253,7 @@ def evaluate(
     places = {text: target(text) for text in targets}
     trial = trial_for(
         places, data=data, split=split, task=task, options=options, hole=hole, size=size, limit=limit, batch=batch,
-        metrics=metrics, seed=seed, crop=crop, megapixels=megapixels,
+        metrics=metrics, seed=seed, crop=crop, megapixels=megapixels, damaged=damaged,
     )  # fmt: skip
     judged = check_metrics(trial, weights)
     entrants = entrants_for(places, trial, samples=samples, fill=fill)

@@ -16,6 +16,8 @@ class Options:
     same damage. What a system lets one choose follows an @: runs/mine@realism=0.5, telea@radius=5."""
     data: str | None = None
     """bundled, a folder, a .npz, .npy or .tar file, or tfds:NAME; default: the run's own."""
+    damaged: str | None = None
+    """Of pairs (task paired): the damaged pictures that belong to --data."""
     split: str | None = None
     """train, validation or test; default: validation of the run's own data, test (all images) of other data."""
     task: str | None = None
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
             options.targets, data=options.data, split=options.split, task=options.task, options=options.set_,
             hole=options.hole, size=options.size, limit=options.limit, batch=options.batch, metrics=options.metrics,
             weights=options.weights, seed=options.seed, crop=options.crop, samples=options.samples, fill=options.fill,
-            megapixels=options.megapixels, each=count,
+            megapixels=options.megapixels, damaged=options.damaged, each=count,
         )  # fmt: skip
     table(report.title, ["system", *report.metrics, "ms per image"], report.table(), left=1)
     console.print(f"* best, ≈ within noise of it; {NOISE}", style="dim")

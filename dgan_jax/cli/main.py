@@ -20,6 +20,19 @@ def verbs() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in NOT_VERBS)
 
 
+FIRST = """usage: dgan VERB ...
+
+Image restoration with diffusion-GANs in JAX. What people do first:
+
+  restore a photograph      dgan restore inpaint photo.jpg --hole mask.png   (or superres, denoise: dgan restore --help)
+  the same on a page,       dgan app   (a page on this machine alone; needs pip install 'dgan_jax[app]')
+    with a brush
+  train on a folder         dgan train dgan_photos --train.begin_with dgan_photos --data.name FOLDER --out runs/mine
+  measure and compare       dgan evaluate runs/mine dgan_photos telea --task inpaint --data OTHERS
+
+dgan --help lists all verbs. To see the whole of it in five minutes: dgan quickstart"""
+
+
 def usage() -> str:
     lines = ["usage: dgan VERB ...", "", "Image restoration with diffusion-GANs in JAX.", "", "verbs:"]
     for name in verbs():
@@ -36,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment.prepare()
     warnings.formatwarning = lambda message, category, *_, **__: f"dgan: warning: {message}\n"
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments:
+        print(FIRST)
+        return 0
+    if arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
     if arguments[0] == "--version":

@@ -31,7 +31,7 @@ def task_for(
 def trial_for(
     places: Mapping[str, Target], *, data: str | None, split: str | None, task: str | None, options: Sequence[str],
     hole: str | None, size: int | None, limit: int, batch: int, metrics: Sequence[str], seed: int, crop: str,
-    megapixels: float | None,
+    megapixels: float | None, damaged: str | None = None,
 ) -> Trial:  # fmt: skip
     """Images and damage: the first run's own, but for what is given."""
     run = next((chosen for chosen in places.values() if has_networks(chosen.place)), Target("", {}))
@@ -40,8 +40,9 @@ def trial_for(
     split = split or ("validation" if data is None else "test")
     # The share that a run sets aside is of its own data: of others, all are test images.
     share = 0.0 if data is not None and split == "test" else own.validation
+    pairs = own.damaged if data is None and damaged is None else damaged or ""
     images = dataclasses.replace(
-        own, name=data or own.name, size=size or own.size, batch=batch, validation=share,
+        own, name=data or own.name, damaged=pairs, size=size or own.size, batch=batch, validation=share,
         megapixels=own.megapixels if megapixels is None else megapixels,
     )  # fmt: skip
     return Trial(

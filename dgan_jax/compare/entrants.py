@@ -183,6 +183,8 @@ def measured(task: Task, options: Data) -> dict[str, Any]:
     example = {"image": jax.ShapeDtypeStruct((1, side, side, options.channels), jnp.float32)}
     if options.classes:
         example["label"] = jax.ShapeDtypeStruct((1,), jnp.int32)
+    if options.damaged:
+        example["damaged"] = example["image"]
     return jax.eval_shape(jax.vmap(task.measure), jax.random.split(jax.random.key(0), 1), example)
 
 

@@ -16,7 +16,7 @@ from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import literal
 from dgan_jax.data.options import open_data
-from dgan_jax.data.pipeline import evaluation
+from dgan_jax.data.pipeline import PICTURES, evaluation
 from dgan_jax.data.store import Source
 from dgan_jax.data.tiles import tiles
 from dgan_jax.evaluate import metrics_for
@@ -121,7 +121,8 @@ def trimmed(batches: Iterable[tuple[np.ndarray, dict[str, np.ndarray]]], multipl
         height, width = (side - side % multiple for side in batch["image"].shape[1:3])
         if not height or not width:
             raise ValueError(f"image {int(index[0])} is smaller than {multiple}x{multiple}; leave it out of the data")
-        yield index, {**batch, "image": batch["image"][:, :height, :width]}
+        cut = {name: batch[name][:, :height, :width] for name in PICTURES if name in batch}
+        yield index, {**batch, **cut}
 
 
 def with_options(task: Task, options: Iterable[str]) -> Task:

@@ -16,6 +16,8 @@ class Data:
 
     name: str = "bundled"
     """bundled (scikit-image's photographs), a folder, a .npz, .npy or .tar file, or tfds:NAME."""
+    damaged: str = ""
+    """Of pairs (task paired): the folder of the damaged pictures, of the same names; `damaged` of a .npz with both."""
     size: int = 64
     """Side of the square crops, in pixels."""
     batch: int = 16

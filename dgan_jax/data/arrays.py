@@ -87,6 +87,16 @@ def _packed(path, entries, split, validation, channels, resize, memory, workers,
     return encoded(str(path), names, stream, labelled, classes, channels, resize, memory, workers, megapixels, small)
 
 
+def entries_of(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz by name; those that matter, pairs' `damaged` among them."""
+    return _load(path, MEMORY)
+
+
+def pictures_of(path: Path, entries: dict[str, np.ndarray]) -> np.ndarray:
+    """The images among these arrays, uint8 [n, H, W, C]."""
+    return _as_nhwc(path, _find_images(path, entries))
+
+
 def _load(path: Path, memory: int) -> dict[str, np.ndarray]:
     """The arrays of the file by name, of a .npz those that matter. What it declares is checked before it is read."""
     with open_file(path, "a numpy file") as file:
@@ -111,7 +121,7 @@ def _entries(archive: zipfile.ZipFile, size: int) -> dict[str, np.ndarray]:
     members = {m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")}
     if sum(member.compress_size for member in members.values()) > size:
         raise ValueError("its entries declare more bytes than it has")
-    wanted = {*IMAGE_KEYS, *LABEL_KEYS, "jpeg", "offset", "class_names"} & members.keys()
+    wanted = {*IMAGE_KEYS, *LABEL_KEYS, "jpeg", "offset", "class_names", "damaged"} & members.keys()
     some = wanted if wanted & {*IMAGE_KEYS, "jpeg"} else members.keys()
     found = {}
     for name in (name for name in members if name in some):

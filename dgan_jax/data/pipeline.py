@@ -35,8 +35,26 @@ def to_bytes(image: Array) -> jax.Array:
     return jnp.clip(jnp.round((image + 1.0) * 127.5), 0.0, 255.0).astype(jnp.uint8)
 
 
+PICTURES = ("image", "damaged")
+"""What of a batch is pictures."""
+
+
+def examples(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch with its pictures in [-1, 1]."""
+    return {name: to_unit(value) if name in PICTURES else value for name, value in batch.items()}
+
+
+def batch_of(source: Source, image: np.ndarray, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Cut images as a batch; of pairs (`data.pairs.Pairs`) the good and the damaged ones each by their name."""
+    batch = {"image": image}
+    if getattr(source, "paired", False):
+        batch = dict(zip(PICTURES, map(np.ascontiguousarray, np.split(image, 2, axis=-1)), strict=True))
+    return batch if labels is None else {**batch, "label": labels}
+
+
 class Batches:
-    """batches[step] -> {"image": uint8 [local batch, H, W, C]} and, where there are labels, "label" int32.
+    """batches[step] -> {"image": uint8 [local batch, H, W, C]} and, where there are labels, "label" int32, of pairs
+    "damaged" uint8.
 
     Position p = step * batch + i of the endless stream is image permutation(seed, epoch)[p % n] of epoch p // n, where
     the n images are those that are large enough for the crop; one that turns out too small when it is decoded gives its
@@ -90,8 +108,8 @@ class Batches:
         # 53 bits, as a double in [0, 1) has.
         places = (words[:, :2] >> np.uint64(11)) * 2.0**-53 if self.crop == "random" else None
         flips = (words[:, 2] & np.uint64(1)).astype(bool) if self.flip else None
-        image = cut(images, self.size, places, flips)
-        return {"image": image} if labels is None else {"image": image, "label": labels}
+        image = cut(images, self.size, places, flips, multiple=getattr(self.source, "multiple", 1))
+        return batch_of(self.source, image, labels)
 
     def index(self, step: int) -> np.ndarray:
         """[batch] numbers of the images in the whole batch of `step`."""
@@ -143,8 +161,8 @@ def _in_order(source, numbers, batch, shape, crop):
                 labels = labels if labels is None else labels[fitting]
             if not images:
                 continue
-            image = cut(images, shape)
-        yield index, {"image": image} if labels is None else {"image": image, "label": labels}
+            image = cut(images, shape, multiple=getattr(source, "multiple", 1))
+        yield index, batch_of(source, image, labels)
 
 
 def prefetch(
@@ -270,14 +288,18 @@ def cut(
     size: tuple[int, int],
     places: np.ndarray | None = None,
     flips: np.ndarray | None = None,
+    *,
+    multiple: int = 1,
 ) -> np.ndarray:
     """Crops of n images -> uint8 [n, *size, C].
 
     places: [n, 2] in [0, 1), from the top left to the bottom right corner, or None for the centre; flips: [n] bool.
+    multiple: of what the corners are, in pixels.
     """
     height, width = size
     spare = np.array([image.shape[:2] for image in images]) - size
     corners = spare // 2 if places is None else np.floor(places * (spare + 1)).astype(int)
+    corners -= corners % multiple
     flips = np.zeros(len(images), bool) if flips is None else flips
     out = np.empty((len(images), height, width, images[0].shape[-1]), np.uint8)
     for target, image, (top, left), flip in zip(out, images, corners.tolist(), flips.tolist(), strict=True):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dgan_jax.data.pipeline import batch_of
 from dgan_jax.data.store import Source
 
 
@@ -40,4 +41,4 @@ def tiles(
 
     for first in range(0, count, batch):
         numbers, owners = (each[first : first + batch] for each in (chosen, owner))
-        yield numbers, {"image": np.stack([piece(n, i) for n, i in zip(numbers, owners, strict=True)])}
+        yield numbers, batch_of(source, np.stack([piece(n, i) for n, i in zip(numbers, owners, strict=True)]))

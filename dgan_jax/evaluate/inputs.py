@@ -11,7 +11,7 @@ import numpy as np
 
 from dgan_jax.core.keys import indexed_keys
 from dgan_jax.core.parts import Example, Measurement, Task
-from dgan_jax.data.pipeline import to_bytes, to_unit
+from dgan_jax.data.pipeline import examples, to_bytes
 
 Batches = Callable[[], Iterable[tuple[np.ndarray, dict[str, np.ndarray]]]]
 """Anew at every call: (index [B], {"image": uint8 [B, H, W, C], ...})."""
@@ -21,7 +21,7 @@ def damage(task: Task, index: np.ndarray, batch: dict[str, np.ndarray], seed: in
     """A batch of uint8 images as a user would have them, and what is told of their damage; that of image i depends on
     (seed, i) alone."""
     keys = indexed_keys(jax.random.fold_in(jax.random.key(seed), 0), jnp.asarray(index))
-    return damage_batch(task, keys, {**batch, "image": to_unit(jnp.asarray(batch["image"]))})
+    return damage_batch(task, keys, examples(batch))
 
 
 @functools.partial(jax.jit, static_argnums=0)

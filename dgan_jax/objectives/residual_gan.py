@@ -115,7 +115,7 @@ def estimate(*, least: Least, measure: Measure, encode: Encode, errors: Errors) 
         del context
         y = draws["y"]
         loss = jnp.mean(errors(least(params, y), encode(batch["image"], y), y))
-        return loss, Report({"estimator/error": loss})
+        return loss, Report({"estimator/error_dB": loss})
 
     return Objective(draw, (Phase(("estimator",), estimator),))
 

@@ -27,7 +27,7 @@ from dgan_jax.objectives.perceptual import mean_absolute
 from dgan_jax.ops.back_projection import back_projection
 from dgan_jax.systems.adversaries import applied
 
-TASKS = ("superres", "denoise", "deblur", "jpeg")
+TASKS = ("superres", "denoise", "deblur", "jpeg", "paired")
 """Of networks that may also leave the size as it is."""
 PERCEPTUAL = {"l1": mean_absolute, "l2": objectives.mean_squared}
 DISTANCES = {"l1": objectives.absolute, "l2": objectives.squared, "charbonnier": objectives.charbonnier}
@@ -35,7 +35,7 @@ DISTANCES = {"l1": objectives.absolute, "l2": objectives.squared, "charbonnier":
 
 def scale_of(task: Task) -> int:
     """The factor of enlarging; 1 for tasks that leave the size as it is."""
-    return task.scale if tasks.name_of(task) == "superres" else 1  # type: ignore[attr-defined]
+    return task.scale if tasks.name_of(task) in ("superres", "paired") else 1  # type: ignore[attr-defined]
 
 
 def seen(y: Measurement) -> jax.Array:

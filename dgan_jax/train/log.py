@@ -64,7 +64,7 @@ class Log:
     """Opened at a step, it forgets what was logged after that step, so a resumed run's log has no repeats."""
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
-        path = folder / "log.jsonl"
+        path = self.path = folder / "log.jsonl"
         # An event belongs to what came after its step, which is run again.
         kept = [row for row in read(path) if row["step"] < step or (row["step"] == step and "event" not in row)]
         write_atomically(path, "".join(json.dumps(row) + "\n" for row in kept).encode())

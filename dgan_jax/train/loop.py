@@ -24,8 +24,8 @@ from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
 from dgan_jax.train.lock import Lock
-from dgan_jax.train.log import Log, Means
-from dgan_jax.train.preview import Preview
+from dgan_jax.train.log import Log, Means, read
+from dgan_jax.train.preview import ANSWER, Preview
 from dgan_jax.train.runs import MACHINE, built, fresh_state, open_batches, state_like, write_config
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.stages import Calls, compile_stage, stage_at
@@ -155,6 +155,7 @@ class Loop:
         self.options, self.config = experiment.train, to_dict(experiment)
         self.log: Log | None = None
         self.means = Means()
+        self.pace = 0.0, 0.0
         self.stopped: Callable[[], bool] = lambda: False
         self.compiled = functools.cache(functools.partial(compile_stage, experiment, system, mapping))
         self.frozen = functools.cache(lambda: mapping.put_state({name: read() for name, read in system.frozen.items()}))
@@ -163,6 +164,7 @@ class Loop:
         """To the last step, from the newest intact checkpoint or from the start."""
         self.stopped = stopped
         state = self.resume()
+        self.look(state)
         while int(state.step) < self.options.steps:
             state = self.stage(state)
         return state
@@ -223,7 +225,8 @@ class Loop:
                     rate = counted / (time.perf_counter() - clock)
                     self.record(step, {"stage": stage.name, **logged, "steps_per_second": round(rate, 4)})
                     clock, counted = time.perf_counter(), 0
-                self.observe(Progress(step, options.steps, stage.name, logged, rate, rate * self.experiment.data.batch))
+                self.pace = rate, rate * self.experiment.data.batch
+                self.observe(Progress(step, options.steps, stage.name, logged, *self.pace))
                 show = bool(options.sample_every) and (step % options.sample_every == 0 or step == options.steps)
                 if due or show:
                     pause = time.perf_counter()
@@ -268,15 +271,29 @@ class Loop:
         lower = dataclasses.replace(state.guard, rollbacks=guard.rollbacks + np.int32(1), scale=scale)
         return dataclasses.replace(state, guard=lower)
 
+    def look(self, state: TrainState) -> None:
+        """Where a training begins, its figures on held-out images; where it goes on, what they were then."""
+        if (preview := self.preview) is None:
+            return
+        rows = [] if self.log is None else read(self.log.path)
+        if int(state.step) == 0 and (found := preview.figures(state)):
+            self.record(0, found)
+            rows = [{"step": 0, **found}]
+        preview.began = next((row[ANSWER] for row in rows if row["step"] == 0 and ANSWER in row), None)
+
     def record(self, step: int, values: dict[str, Any]) -> None:
         """A line of the log."""
         if (log := self.log) is not None:
             self.tolerate("the log", lambda: log.write(step, values))
 
     def picture(self, step: int, state: TrainState) -> None:
-        """Held-out images, restored; how much two restorations of the same image differ goes into the log."""
+        """Held-out images, restored. How far that is from them, in dB, is shown; it goes into the log, as does how much
+        two restorations of the same image differ."""
         if (preview := self.preview) is not None:
             self.tolerate("the picture", lambda: self.record(step, {"diversity": preview.write(state, step)}))
+            if figures := preview.figures(state):
+                self.record(step, figures)
+                self.observe(Progress(step, self.options.steps, "held-out images", figures, *self.pace))
 
     def tolerate(self, what: str, write: Callable[[], None]) -> None:
         """A full disk does not end a training."""

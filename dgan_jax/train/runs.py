@@ -15,6 +15,7 @@ from dgan_jax.core.files import write_atomically
 from dgan_jax.core.parts import Spec, System, Task, Variables
 from dgan_jax.data.options import open_data
 from dgan_jax.data.pipeline import Batches
+from dgan_jax.data.store import Source
 from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.train import lock, weights
 from dgan_jax.train.checkpoint import Checkpoints
@@ -51,6 +52,8 @@ def maker(experiment: Experiment, system: System, step: int = 0) -> Callable[[ja
     example = {"image": jnp.zeros((data.size, data.size, data.channels))}
     if data.classes:
         example["label"] = jnp.zeros((), jnp.int32)
+    if data.damaged:
+        example["damaged"] = example["image"]
 
     def make(key: jax.Array, given: Variables) -> TrainState:
         y = jax.vmap(experiment.task.measure)(key[None], jax.tree.map(lambda x: x[None], example))
@@ -91,10 +94,24 @@ def impossible(experiment: Experiment, error: Exception) -> ValueError:
 def open_batches(experiment: Experiment) -> Batches:
     """The training batches of an experiment, this host's part."""
     data = experiment.data
+    source = open_data(data, "train")
+    check_pairs(experiment, source)
     return Batches(
-        open_data(data, "train"), batch=data.batch, size=data.size, seed=experiment.train.seed,
+        source, batch=data.batch, size=data.size, seed=experiment.train.seed,
         flip=data.flip, crop=data.crop, process=(jax.process_index(), jax.process_count()),
     )  # fmt: skip
+
+
+def check_pairs(experiment: Experiment, source: Source) -> None:
+    """A ValueError unless pairs are given where the task wants them, and as much smaller as it says."""
+    task, kind, scale = experiment.task, tasks.name_of(experiment.task), getattr(source, "scale", 0)
+    if (kind == "paired") != bool(scale):
+        what = "needs pairs; give" if kind == "paired" else "makes its damage itself; leave out"
+        raise ValueError(f"the task {kind!r} {what} --data.damaged")
+    if scale and scale != task.scale:  # type: ignore[attr-defined]
+        raise ValueError(f"the damaged pictures are {scale} times smaller; give --task.scale {scale}")
+    if scale and experiment.data.size % scale:
+        raise ValueError(f"data.size must be a multiple of task.scale {scale}, got {experiment.data.size}")
 
 
 def read_config(path: Path) -> dict[str, Any]:

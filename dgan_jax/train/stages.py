@@ -9,7 +9,7 @@ import numpy as np
 
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.core.parts import Stage, System
-from dgan_jax.data.pipeline import Batches, to_unit
+from dgan_jax.data.pipeline import Batches, examples
 from dgan_jax.train import parallel
 from dgan_jax.train.state import TrainState
 from dgan_jax.train.step import NONE, Frozen, train_step
@@ -50,6 +50,6 @@ def compile_stage(
     )  # fmt: skip
 
     def from_bytes(state: TrainState, batch: dict, key: jax.Array, frozen: Frozen = NONE) -> tuple[TrainState, dict]:
-        return step(state, {**batch, "image": to_unit(batch["image"])}, key, frozen=frozen)
+        return step(state, examples(batch), key, frozen=frozen)
 
     return mapping.compile(from_bytes, experiment.train.steps_per_call)

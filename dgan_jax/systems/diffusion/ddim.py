@@ -14,7 +14,7 @@ from dgan_jax.samplers import ancestral, ddim
 from dgan_jax.systems import walking
 
 PAPER = "Song, Meng, Ermon 2021, arXiv 2010.02502"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 PRIOR = Denoiser
 
 

@@ -16,7 +16,7 @@ from dgan_jax.samplers import ddim
 from dgan_jax.systems import walking
 
 PAPER = "Kong, Ping 2021, arXiv 2106.00132"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 PRIOR = Denoiser
 SPACINGS = {"linear": floored_steps, "quadratic": quadratic_steps}
 

@@ -29,7 +29,7 @@ from dgan_jax.spaces.pixel import pixel
 from dgan_jax.systems import lending, stages
 
 PAPER = "Xiao, Kreis, Vahdat 2022, arXiv 2112.07804"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 LENDS = (Denoiser,)
 
 

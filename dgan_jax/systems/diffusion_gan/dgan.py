@@ -36,7 +36,7 @@ from dgan_jax.spaces.wavelet import wavelet
 from dgan_jax.tasks import levels
 
 PAPER = "this project; after Xiao et al. 2022, arXiv 2112.07804"
-TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 WHEN_RESTORING = ("realism", "restore_steps", "refine")
 """Options that may be chosen anew when restoring: no weight depends on them."""
 ANY_TASK = True

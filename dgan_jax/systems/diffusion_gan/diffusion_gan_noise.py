@@ -26,7 +26,7 @@ from dgan_jax.process.instance_noise import LEVELS, instance_noise, length
 from dgan_jax.systems import stages
 
 PAPER = "Wang et al. 2023, arXiv 2206.02262"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 LENDS = (Generator,)
 
 

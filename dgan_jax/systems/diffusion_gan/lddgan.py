@@ -47,7 +47,7 @@ from dgan_jax.spaces.latent import latent
 from dgan_jax.tasks.generate import Generate
 
 PAPER = "Trinh, Hamagami 2024, arXiv 2406.11713"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 LENDS = (Denoiser,)
 
 

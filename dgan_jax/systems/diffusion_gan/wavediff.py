@@ -28,7 +28,7 @@ from dgan_jax.spaces.wavelet import wavelet
 from dgan_jax.systems import lending, stages
 
 PAPER = "Phung, Dao, Tran 2023, arXiv 2211.16152"
-TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("generate", "inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 LENDS = (Denoiser,)
 
 
