@@ -6,9 +6,10 @@ import warnings
 import jax
 import numpy as np
 import pytest
+import tiny
 from PIL import Image
 
-from dgan_jax import api
+from dgan_jax import api, systems
 from dgan_jax.cli.main import main
 from dgan_jax.core.experiment import Data, Experiment, Train
 from dgan_jax.data import pairs
@@ -20,7 +21,7 @@ from dgan_jax.tasks.paired import Paired
 from dgan_jax.train import preview
 from dgan_jax.train.configs import from_dict, to_dict
 from dgan_jax.train.log import read
-from dgan_jax.train.runs import check_pairs, experiment_of
+from dgan_jax.train.runs import built, check_pairs, experiment_of, state_like
 
 
 def faded(image):
@@ -161,6 +162,32 @@ def test_what_does_not_go_together_is_said(folders, tmp_path):
         Paired(scale=0)
     with pytest.raises(ValueError, match="labels"):
         open_data(dataclasses.replace(folders, classes=2), "train")
+
+
+def able():
+    """The tiny experiment of each system that says it does pairs."""
+    found = {}
+    for one in tiny.found():
+        module = systems.module_of(one.experiment.system)
+        if "paired" in module.TASKS and one.experiment.train.steps:
+            found.setdefault(systems.name_of(one.experiment.system), one.experiment)
+    return found
+
+
+ABLE = able()
+
+
+@pytest.mark.parametrize("name", ABLE)
+def test_every_conditional_system_is_built_for_pairs(name):
+    own = ABLE[name]
+    data = dataclasses.replace(own.data, damaged="damaged", classes=0)
+    on_pairs = dataclasses.replace(own, task=Paired(), data=data, solver=None)
+    system = built(on_pairs)
+    state = state_like(on_pairs, system, 0)
+    image = jax.ShapeDtypeStruct((1, data.size, data.size, data.channels), np.float32)
+    y = jax.eval_shape(jax.vmap(lambda x: on_pairs.task.observe({"image": x})), image)
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 1))
+    assert jax.eval_shape(system.restore, state.variables(system.remembered), y, keys).shape == image.shape
 
 
 def test_the_config_is_found_and_comes_back_from_a_file():

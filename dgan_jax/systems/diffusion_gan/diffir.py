@@ -47,7 +47,7 @@ from dgan_jax.process.prior import PriorChain, noised, prior_chain
 from dgan_jax.samplers import prior_chain as sampler
 
 PAPER = "Xia et al. 2023, arXiv 2303.09472"
-TASKS = ("inpaint", "superres", "deblur")
+TASKS = ("inpaint", "superres", "deblur", "paired")
 TAILS = {"inpaint": "direct", "superres": "enlarge", "deblur": "residual"}
 
 
@@ -151,6 +151,12 @@ def adam(rate: float, halvings: Sequence[float], steps: int, *, beta2: float, cl
     return optax.chain(optax.clip_by_global_norm(clip), optimizer) if clip else optimizer
 
 
+def kind_of(task: Task) -> str:
+    """inpaint, superres or deblur; pairs are seen and restored as what is blurred, which is given in its own size."""
+    name = tasks.name_of(task)
+    return "deblur" if name == "paired" else name
+
+
 def networks(config: Config, kind: str, scale: int, channels: int) -> tuple[FirstStage, SecondStage]:
     """Both stages' networks."""
     dtype = jnp.dtype(config.dtype)
@@ -234,7 +240,7 @@ class Restoring:
 
     @property
     def kind(self) -> str:
-        return tasks.name_of(self.task)
+        return kind_of(self.task)
 
     @property
     def width(self) -> int:
@@ -371,8 +377,12 @@ def build(config: Config, task: Task, spec: Spec, *, perceptual: Perceptual | No
 
     perceptual: (restored, original, frozen networks), both [B, H, W, C] in [0, 1] -> scalar.
     """
-    kind = tasks.name_of(task)
+    kind = kind_of(task)
     scale = getattr(task, "scale", 1)
+    if kind == "deblur" and scale > 1:
+        raise ValueError(
+            f"diffir restores pairs of one size, got task.scale {scale}; enlarge the damaged pictures first"
+        )
     if scale not in (1, 2, 4):
         raise ValueError(f"diffir enlarges by 2 or 4, got task.scale {scale}; try --task.scale 4")
     if config.third_share and kind != "superres":
