@@ -75,7 +75,8 @@ def open_pairs(
     found = matched(*folders)
     chosen = [found[i] for i in select([pair[0].relative_to(place).as_posix() for pair in found], split, validation,
                                        f"pairs of {place}")]  # fmt: skip
-    sizes = lambda pair: tuple(images.image_size(path, megapixels=megapixels) for path in pair)
+    size_of = lambda path: images.image_size(path, megapixels=megapixels)
+    sizes = lambda pair: (size_of(pair[0]), size_of(pair[1]))
     scale = scale_of([sizes(pair) for pair in chosen[:LOOKED_AT]], chosen)
 
     def size(pair: tuple[Path, Path]) -> tuple[int, int]:
@@ -184,7 +185,7 @@ def shift_of(good: np.ndarray, damaged: np.ndarray) -> np.ndarray | None:
     ]
     a, b = (cv2.GaussianBlur(x, (0, 0), 2) for x in grey)
     # It multiplies its arguments by the window, in place.
-    found, response = cv2.phaseCorrelate(*grey, cv2.createHanningWindow((side, side), cv2.CV_64F))
+    found, response = cv2.phaseCorrelate(grey[0], grey[1], cv2.createHanningWindow((side, side), cv2.CV_64F))
     shift = np.round(found).astype(int)
     if not np.abs(shift).max() < side // 2 or response <= CLEAR:
         return None
