@@ -116,6 +116,7 @@ class Attention(nn.Module):
 
     rescale: bool = True
     dtype: Dtype = jnp.float32
+    last_scale: float = 0.0  # of the last layer's initialisation
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -125,7 +126,7 @@ class Attention(nn.Module):
         q, k, v = (dense(name, 0.1)(h) for name in ("query", "key", "value"))
         weights = jnp.einsum("bqc,bkc->bqk", q, k, preferred_element_type=jnp.float32) * channels**-0.5
         h = jnp.einsum("bqk,bkc->bqc", nn.softmax(weights).astype(self.dtype), v)
-        h = dense("out", 0.0)(h).reshape(x.shape)
+        h = dense("out", self.last_scale)(h).reshape(x.shape)
         return (x + h) / np.sqrt(2.0) if self.rescale else x + h
 
 

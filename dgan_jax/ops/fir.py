@@ -73,6 +73,15 @@ def blur_before_stride(x: jax.Array, kernel: Sequence[float] = (1, 3, 3, 1), siz
     return x
 
 
+def blur_after_stride(x: jax.Array, kernel: Sequence[float] = (1, 3, 3, 1), size: int = 3) -> jax.Array:
+    """The filter behind a transposed convolution of `size` with stride 2: [B, 2H+1, 2W+1, C] -> [B, 2H, 2W, C]."""
+    weights = [2 * weight for weight in taps(kernel)]
+    p = (len(weights) - 2) - (size - 1)
+    for axis in (1, 2):
+        x = _filter(x, axis, weights, ((p + 1) // 2 + 1, p // 2 + 1), 1)
+    return x
+
+
 def repeat(x: jax.Array) -> jax.Array:
     """Nearest neighbour: [B, H, W, C] -> [B, 2H, 2W, C]."""
     batch, height, width, channels = x.shape

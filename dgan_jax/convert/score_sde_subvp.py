@@ -1,0 +1,5 @@
+"""Published checkpoints of score SDE (yang-song/score_sde_pytorch): see `score_names`."""
+
+from dgan_jax.convert.score_names import players
+
+__all__ = ["players"]
