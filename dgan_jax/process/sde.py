@@ -23,7 +23,8 @@ Score = Callable[[jax.Array, jax.Array], jax.Array]
 class SDE(Protocol):
     """dx = drift(t) x dt + diffusion(t) dw. All functions of t [B] give [B]."""
 
-    steps: int
+    @property
+    def steps(self) -> int: ...
 
     def marginal(self, t: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Signal and noise: x_t = signal x0 + noise n."""

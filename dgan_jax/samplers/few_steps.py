@@ -44,10 +44,15 @@ def even_steps(process: Tables, count: int) -> np.ndarray:
     return nearest(sigmas, np.geomspace(sigmas[0], sigmas[-1], count))
 
 
+def counted(spacing: Callable[[int, int], np.ndarray]) -> Callable[[Tables, int], np.ndarray]:
+    """A spacing of numbers, as one of a process's."""
+    return lambda process, count: spacing(process.steps, count)
+
+
 SPACINGS: Mapping[str, Callable[[Tables, int], np.ndarray]] = {
     "karras": karras_steps,
     "log_sigma": even_steps,
-    **{name: lambda process, count, of=of: of(process.steps, count) for name, of in STEPS.items()},
+    **{name: counted(spacing) for name, spacing in STEPS.items()},
 }
 
 

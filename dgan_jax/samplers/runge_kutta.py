@@ -35,7 +35,7 @@ class State(NamedTuple):
     size: jax.Array  # [B], of the next step, positive
     refused: jax.Array  # [B], whether the last one was too long
     calls: jax.Array  # [B]
-    count: jax.Array  # []
+    tries: jax.Array  # []
 
 
 class Solution(NamedTuple):
@@ -110,7 +110,7 @@ def solve(
             size=jnp.where(running, size * factor, state.size),
             refused=running & ~good,
             calls=state.calls + 6 * running,
-            count=state.count + 1,
+            tries=state.tries + 1,
         )
 
     t = jnp.full(y.shape[:1], start, y.dtype)
@@ -118,5 +118,5 @@ def solve(
     size = first_size(velocity, y, t, slope, atol + rtol * jnp.abs(y), way=way, span=span)
     calls = jnp.full(y.shape[:1], 2)
     state = State(t, y, slope, size, jnp.zeros(len(y), bool), calls, jnp.zeros((), jnp.int32))
-    state = jax.lax.while_loop(lambda s: jnp.any(s.t != end) & (s.count < most), body, state)
+    state = jax.lax.while_loop(lambda s: jnp.any(s.t != end) & (s.tries < most), body, state)
     return Solution(jnp.where((state.t == end)[:, None], state.y, jnp.nan), state.calls)
