@@ -9,12 +9,11 @@ import dataclasses
 from dgan_jax.core.parts import Denoiser, Spec, System, Task
 from dgan_jax.process.sde import VarianceExploding
 from dgan_jax.systems import score
-from dgan_jax.systems.score import WHEN_RESTORING
 
-__all__ = ["LENDS", "PAPER", "TASKS", "WHEN_RESTORING", "Config", "build"]
 PAPER = "Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole 2021, arXiv 2011.13456"
 TASKS = ("generate",)
 LENDS = (Denoiser,)
+WHEN_RESTORING = score.WHEN_RESTORING
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
