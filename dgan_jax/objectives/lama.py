@@ -4,17 +4,13 @@
 What DiffIR's inpainting borrows of them stands in `objectives/diffir.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.objectives import adversarial
 from dgan_jax.objectives.diffir import masked_critic_loss
 from dgan_jax.ops.resize import resize
-
-Judge = Callable[[jax.Array], tuple[jax.Array, Sequence[jax.Array]]]
-"""Images -> (logits [B, h, w, 1], features of every layer before them)."""
 
 
 def weighted_l2(image: jax.Array, truth: jax.Array, hole: jax.Array, *, known: float, missing: float) -> jax.Array:
@@ -30,17 +26,15 @@ def known_features_apart(ours: Sequence[jax.Array], theirs: Sequence[jax.Array],
 
 
 def critic_loss(
-    score: Callable[[jax.Array], jax.Array], real: jax.Array, image: jax.Array, hole: jax.Array,
-    *, r1: float, known_is_real: bool = True,
-) -> tuple[jax.Array, dict[str, jax.Array]]:  # fmt: skip
+    real: jax.Array, fake: jax.Array, slopes: jax.Array, hole: jax.Array, *, r1: float, known_is_real: bool = True
+) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Equations 4 to 6: the non-saturating game in which patches outside the hole count as real, and R1 at each step.
 
-    score: images -> logits. `r1` multiplies the mean squared slope, without a half. Without `known_is_real` every patch
-    of a filled image counts as generated.
+    real, fake: logits; slopes: [B], the squared norms at real images that `r1` multiplies, without a half. Without
+    `known_is_real` every patch of a filled image counts as generated.
     """
-    on_real, on_fake = score(real), score(image)
     hole = hole if known_is_real else jnp.ones_like(hole)
-    real_loss, fake_loss = masked_critic_loss(on_real, on_fake, hole)
-    penalty = r1 * jnp.mean(adversarial.r1(score, real))
+    real_loss, fake_loss = masked_critic_loss(real, fake, hole)
+    penalty = r1 * jnp.mean(slopes)
     metrics = {"critic/real": real_loss, "critic/fake": fake_loss, "critic/r1": penalty}
     return real_loss + fake_loss + penalty, metrics

@@ -103,9 +103,10 @@ def test_the_losses_are_the_published_ones(path):
     @jax.jit
     def run(params):
         see = lambda params, x: module.apply({**variables, "params": params}, x, train=False)
+        score = lambda params: lambda x: see(params, x)[0]
         learn = lambda params: lama.critic_loss(
-            lambda x: see(params, x)[0], real, fake, hole, r1=args["gp_coef"],
-            known_is_real=args["mask_as_fake_target"],
+            score(params)(real), score(params)(fake), adversarial.r1(score(params), real), hole,
+            r1=args["gp_coef"], known_is_real=args["mask_as_fake_target"],
         )  # fmt: skip
         (loss, metrics), slope = jax.value_and_grad(learn, has_aux=True)(params)
         (on_real, theirs), (on_fake, ours) = see(params, real), see(params, fake)

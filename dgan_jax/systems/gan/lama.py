@@ -129,12 +129,15 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         params: dict, context: Context, image: jax.Array, truth: jax.Array, y: Measurement, look: Any
     ) -> tuple[jax.Array, dict, dict]:
         del look
-        truth, own, before = 0.5 * (truth + 1), params["critic"], context.model_state["critic"]
-        score = lambda x: judge(own, before, x)[0]
+        truth, own = 0.5 * (truth + 1), params["critic"]
+        look_at = lambda state: lambda x: (lambda logits, _, state: (logits, state))(*judge(own, state, x))
+        # One pass for the logits and their slopes.
+        real, back, state = jax.vjp(look_at(context.model_state["critic"]), truth, has_aux=True)
+        slopes = jnp.sum(jnp.square(back(jnp.ones_like(real))[0]), axis=(1, 2, 3))
+        fake, state = look_at(state)(image)
         loss, metrics = lama.critic_loss(
-            score, truth, image, y["hole"], r1=config.r1, known_is_real=config.known_is_real
+            real, fake, slopes, y["hole"], r1=config.r1, known_is_real=config.known_is_real
         )
-        state = judge(own, judge(own, before, truth)[2], image)[2]
         return loss, metrics, {"critic": state}
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
