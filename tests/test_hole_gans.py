@@ -10,6 +10,7 @@ from tiny import found
 
 from dgan_jax import convert as converters
 from dgan_jax import pretrained, systems
+from dgan_jax.convert import recognition
 from dgan_jax.core.parts import Context, Spec
 from dgan_jax.nets import feature_pyramid
 from dgan_jax.nets.partial_conv import UNet
@@ -199,3 +200,51 @@ def test_sub_pixel_layers_begin_without_a_checkerboard():
     assert made.shape == (1, 8, 8, 3)
     for row, column in ((0, 1), (1, 0), (1, 1)):
         np.testing.assert_array_equal(made[:, row::2, column::2], made[:, ::2, ::2])
+
+
+OTHER_SIZES = [
+    (
+        "lama_places2",
+        {
+            "features": 8,
+            "levels": 2,
+            "blocks": 2,
+            "ratio": 0.5,
+            "gated": True,
+            "critic_features": 8,
+            "critic_layers": 2,
+        },
+    ),
+    ("lama_big_places2", {"features": 6, "blocks": 1, "levels": 1, "ratio": 0.0}),
+    ("deepfill_v2_places2", {"width": 12}),
+    ("context_encoder_regions", {"features": 8, "decoder_features": 6, "bottleneck": 10, "whole": False}),
+    ("context_encoder_paris", {"features": 8, "decoder_features": 6, "bottleneck": 10, "whole": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "sizes"), OTHER_SIZES)
+def test_a_file_of_other_sizes_tells_them_by_its_shapes(name, sizes):
+    """Of the generator, and of LaMa's critic, which lies in the same file."""
+    config = configs.load(name)
+    kind = systems.name_of(config.system)
+    experiment = dataclasses.replace(
+        config, system=dataclasses.replace(config.system, **sizes), data=dataclasses.replace(config.data, size=32)
+    )
+    system, shapes = shapes_of(experiment)
+    rules, both = converters.rules(kind), kind == "lama" and "critic_layers" in sizes
+    start = {"generator": "generator." if both else "", "critic": "discriminator."}
+    state = {}
+    for player in ("generator", "critic") if both else ("generator",):
+        variables = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes[player])
+        published = written(getattr(rules, f"{player}_state"), system.players[player].module, variables)
+        state |= {start[player] + name: value for name, value in published.items()}
+    told = {name: value.shape for name, value in state.items()}
+    assert recognition.share(rules, told) == 1
+    found = rules.adapted(config, told)
+    assert {name: getattr(found.system, name) for name in sizes} == sizes
+    assert found.data.channels == config.data.channels
+    if kind == "context_encoder":
+        assert found.data.size == 32
+    modules = {player: own.module for player, own in shapes_of(found)[0].players.items()}
+    back = converters.players(kind, modules, state)
+    converters.check(back, {player: shapes[player]["params"] for player in back})

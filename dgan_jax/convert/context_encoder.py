@@ -4,6 +4,7 @@ The parity tests load their weights by these rules, so passing parity is the pro
 rules are those of DCGAN.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,12 @@ from dgan_jax.convert import gan
 from dgan_jax.convert.gan import critic_name, critic_state
 from dgan_jax.convert.gan_names import known, leaf_of
 from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.context_encoder import Critic, Generator
 
 __all__ = ["critic_state"]
+
+SIGNS = (r"main\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",)
 
 
 def generator_name(module: Generator, path: Path) -> str:
@@ -62,6 +66,21 @@ def arguments(args: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "channels": args["nc"],
     }
     return generator, {"features": args["ndf"]}
+
+
+def adapted(experiment: Experiment, shapes: Mapping[str, tuple[int, ...]]) -> Experiment:
+    """A config of a context encoder with the sizes that the shapes of a published `netG` tell."""
+    kernels = [shape for _, shape in sorted((int(name.split(".")[1]), s) for name, s in shapes.items() if len(s) == 4)]
+    # Halvings, a waist, and as many layers behind it: one more where all of the image is predicted.
+    levels, whole = divmod(len(kernels) - 1, 2)
+    sizes = {
+        "features": kernels[0][0],
+        "decoder_features": kernels[-1][0],
+        "bottleneck": kernels[levels][0],
+        "whole": bool(whole),
+    }
+    data = dataclasses.replace(experiment.data, size=4 * 2**levels, channels=kernels[-1][1])
+    return dataclasses.replace(experiment, system=dataclasses.replace(experiment.system, **sizes), data=data)
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:

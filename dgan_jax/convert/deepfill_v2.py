@@ -4,6 +4,7 @@ The parity tests load their weights by these rules, so passing parity is the pro
 original TensorFlow code are not read; its PyTorch port publishes the same weights under these names.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,14 @@ import numpy as np
 
 from dgan_jax.convert.gan_names import layers, leaf_of, spectral_layout
 from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.deepfill import Critic, Generator
 
+SIGNS = (
+    r"(x|pm|all)?conv\d+(_\w+)?(\.conv)?\.conv\.(weight|bias)",
+    r"conv\d\.conv_sn\.\w+",
+    r"contextual_attention\.fuse_weight",
+)
 SUFFIXES = {
     **dict.fromkeys((2, 4), "_downsample"),
     **dict.fromkeys((7, 8, 9, 10), "_atrous"),
@@ -72,6 +79,18 @@ def generator_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
     if beside := sorted(set(args) - {"cnum_in", "cnum_out", "cnum"}):
         raise ValueError(f"the published generator has {', '.join(beside)}, which this network has no counterpart of")
     return {"width": args.get("cnum", 48), "channels": args.get("cnum_out", 3), "fuse": False}
+
+
+def adapted(experiment: Experiment, shapes: Mapping[str, tuple[int, ...]]) -> Experiment:
+    """A config of DeepFill v2 with the sizes that the shapes of a file's tensors tell."""
+    if "conv1.conv_sn.weight_orig" in shapes:
+        layers = sum(name.endswith(".conv_sn.weight_orig") for name in shapes)
+        sizes = {"critic_width": shapes["conv1.conv_sn.weight_orig"][0], "critic_layers": layers}
+        return dataclasses.replace(experiment, system=dataclasses.replace(experiment.system, **sizes))
+    return dataclasses.replace(
+        experiment, system=dataclasses.replace(experiment.system, width=shapes["conv1.conv.weight"][0]),
+        data=dataclasses.replace(experiment.data, channels=shapes["conv17.conv.weight"][0]),
+    )  # fmt: skip
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from dgan_jax.convert import diffir
 from dgan_jax.convert.gan_names import known, leaf_of
 from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.lama import FFC, Generator
 from dgan_jax.nets.pix2pixhd_critic import PatchCritic
 
@@ -27,6 +30,11 @@ TRANSFORM = {
     ("local_unit", "norm"): "lfu.bn",
     ("out",): "conv2",
 }
+SIGNS = (
+    r"(generator\.)?model\.\d+\.(conv[12]\.)?(ffc\..+|bn_[lg]\.\w+)",
+    r"(generator\.)?model\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",
+    r"discriminator\..+",
+)
 SERVED = {"add_out_act", "init_conv_kwargs", "downsample_conv_kwargs", "resnet_conv_kwargs", "max_features"}
 COUNTS = {"input_nc", "output_nc", "ngf", "n_downsampling", "n_blocks"}
 
@@ -160,6 +168,31 @@ def critic_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
     """Our constructor's arguments from those of the published `NLayerDiscriminator`."""
     refuse("the published critic", args, {"input_nc", "ndf", "n_layers"})
     return {"features": args.get("ndf", 64), "layers": args.get("n_layers", 3)}
+
+
+def adapted(experiment: Experiment, shapes: Mapping[str, tuple[int, ...]]) -> Experiment:
+    """A config of LaMa with the sizes that the shapes of a file's tensors tell."""
+    own = {name.removeprefix("generator."): shape for name, shape in shapes.items()}
+    count = lambda pattern: sum(bool(re.fullmatch(pattern, name)) for name in own)
+    first, levels = "model.1.ffc.convl2l.weight", count(r"model\.\d+\.ffc\.convl2l\.weight") - 1
+    system = dataclasses.replace(
+        experiment.system, features=own[first][0], levels=levels,
+        blocks=count(r"model\.\d+\.conv1\.ffc\.convl2l\.weight"),
+        gated=bool(count(r".+\.gate\.weight")), quarters=bool(count(r".+\.lfu\.bn\.weight")),
+    )  # fmt: skip
+    last = f"model.{1 + levels}.ffc"
+    near, far = (own.get(f"{last}.{name}.weight", (0,))[0] for name in ("convl2l", "convl2g"))
+    critic = {}
+    if "discriminator.model0.0.weight" in own:
+        layers = count(r"discriminator\.model\d+\.0\.weight") - 2
+        critic = {"critic_features": own["discriminator.model0.0.weight"][0], "critic_layers": layers}
+    channels = max(
+        shape[0] for name, shape in own.items() if re.fullmatch(r"model\.\d+\.weight", name) and shape[-1] == 7
+    )
+    return dataclasses.replace(
+        experiment, system=dataclasses.replace(system, ratio=far / (near + far), **critic),
+        data=dataclasses.replace(experiment.data, channels=channels),
+    )  # fmt: skip
 
 
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
