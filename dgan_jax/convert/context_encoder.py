@@ -21,8 +21,6 @@ from dgan_jax.nets.context_encoder import Critic, Generator
 
 __all__ = ["critic_state"]
 
-SIGNS = (r"main\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",)
-
 
 def generator_name(module: Generator, path: Path) -> str:
     """Layers are counted through, activations too; path: (collection, layer, leaf)."""

@@ -18,11 +18,6 @@ from dgan_jax.convert.trees import Path, State, channels_of, fill, stripped, unf
 from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.deepfill import Critic, Generator
 
-SIGNS = (
-    r"(x|pm|all)?conv\d+(_\w+)?(\.conv)?\.conv\.(weight|bias)",
-    r"conv\d\.conv_sn\.\w+",
-    r"contextual_attention\.fuse_weight",
-)
 SUFFIXES = {
     **dict.fromkeys((2, 4), "_downsample"),
     **dict.fromkeys((7, 8, 9, 10), "_atrous"),

@@ -30,11 +30,6 @@ TRANSFORM = {
     ("local_unit", "norm"): "lfu.bn",
     ("out",): "conv2",
 }
-SIGNS = (
-    r"(generator\.)?model\.\d+\.(conv[12]\.)?(ffc\..+|bn_[lg]\.\w+)",
-    r"(generator\.)?model\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",
-    r"discriminator\..+",
-)
 SERVED = {"add_out_act", "init_conv_kwargs", "downsample_conv_kwargs", "resnet_conv_kwargs", "max_features"}
 COUNTS = {"input_nc", "output_nc", "ngf", "n_downsampling", "n_blocks"}
 

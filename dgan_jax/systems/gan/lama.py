@@ -130,11 +130,15 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     ) -> tuple[jax.Array, dict, dict]:
         del look
         truth, own = 0.5 * (truth + 1), params["critic"]
-        look_at = lambda state: lambda x: (lambda logits, _, state: (logits, state))(*judge(own, state, x))
+
+        def look_at(x: jax.Array) -> tuple[jax.Array, Any]:
+            logits, _, state = judge(own, context.model_state["critic"], x)
+            return logits, state
+
         # One pass for the logits and their slopes.
-        real, back, state = jax.vjp(look_at(context.model_state["critic"]), truth, has_aux=True)
+        real, back, state = jax.vjp(look_at, truth, has_aux=True)
         slopes = jnp.sum(jnp.square(back(jnp.ones_like(real))[0]), axis=(1, 2, 3))
-        fake, state = look_at(state)(image)
+        fake, _, state = judge(own, state, image)
         loss, metrics = lama.critic_loss(
             real, fake, slopes, y["hole"], r1=config.r1, known_is_real=config.known_is_real
         )
