@@ -11,7 +11,10 @@ from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import configs
 
 FOLDER = Path(__file__).resolve().parent.parent / "colab"
-SMALL = {"steps": 2, "limit": 2}
+SMALL = {
+    "steps": 2, "limit": 2, "side": 32, "size": 32, "samples": 1, "features": 8, "per_device": 2, "system": "telea",
+    "holes": ["telea", "nearest"], "noise": ["bilateral"],
+}  # fmt: skip
 NETWORKS = {"estimator_features": (8,), "estimator_blocks": (1,), "features": (8,), "blocks": (1,)}
 
 
