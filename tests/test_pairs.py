@@ -99,6 +99,13 @@ def test_sizes_that_do_not_fit_are_left_out_with_their_numbers(folders, tmp_path
         assert len(open_data(folders, "train")) == 3
 
 
+def test_pairs_of_which_none_fits_are_an_error(folders, tmp_path):
+    for path in (tmp_path / "damaged").rglob("*.bmp"):
+        Image.fromarray(smooth(0)[:13]).save(path)
+    with pytest.raises(ValueError, match=r"none of the 4 pairs .* 24x13 pixels"):
+        open_data(folders, "train")
+
+
 def test_a_shift_that_all_pairs_have_is_said(tmp_path):
     good = written(tmp_path / "clean", "abcd", size=(64, 64))
     bad = written(tmp_path / "damaged", "abcd", lambda image: np.roll(image, (2, -3), (0, 1)), size=(64, 64))

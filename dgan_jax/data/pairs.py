@@ -85,6 +85,8 @@ def open_pairs(
         return large
 
     good, shapes, errors = attempt(size, chosen, workers)
+    if not good:
+        raise ValueError(f"none of the {len(chosen)} pairs of {place} and {damaged} can be used; first: {errors[0]}")
     warn_skipped(f"pairs of {place}", len(chosen), errors)
     read = lambda path: images.read_image(path, channels=channels, megapixels=megapixels)
 
@@ -192,7 +194,9 @@ def shift_of(good: np.ndarray, damaged: np.ndarray) -> np.ndarray | None:
     (x, y), inner = shift, slice(None)
     over = lambda by: slice(max(0, by), side + min(0, by)) if by else inner
     alike = lambda x, y: np.corrcoef(a[over(-y), over(-x)].ravel(), b[over(y), over(x)].ravel())[0, 1]
-    return shift if alike(x, y) > alike(0, 0) + BETTER else np.zeros(2, int)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of flat pictures: nan, which is no better
+        better = alike(x, y) > alike(0, 0) + BETTER
+    return shift if better else np.zeros(2, int)
 
 
 def centre(image: np.ndarray, side: int) -> np.ndarray:
