@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,12 +30,14 @@ from dgan_jax.evaluate.inputs import seen
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, Runner, photograph, restorer
 from dgan_jax.tasks.inpaint import FILLS, Inpaint
+from dgan_jax.tasks.superres import SCALES, SuperResolution
 from dgan_jax.train import configs, weights
-from dgan_jax.train.loop import Observe
-from dgan_jax.train.loop import train as run_training
 from dgan_jax.train.runs import built, claim, fresh_state, load, solving, state_like, write_state
 from dgan_jax.train.runs import restoring as restoring_of
 from dgan_jax.train.state import TrainState
+
+if TYPE_CHECKING:
+    from dgan_jax.train.loop import Observe
 
 load_config = configs.load
 
@@ -63,8 +65,10 @@ def systems(task: str | None = None, *, words: Sequence[str] = ()) -> list[Row]:
     return narrowed(rows, words, text, "word or system", names)
 
 
-def train(experiment: Experiment | str, out: str | Path, *, observe: Observe = lambda progress: None) -> TrainState:
+def train(experiment: Experiment | str, out: str | Path, *, observe: "Observe" = lambda progress: None) -> TrainState:
     """Train in the folder `out`, resuming what is there. `experiment`: an Experiment, or a config's name or path."""
+    from dgan_jax.train.loop import train as run_training
+
     return run_training(load_config(experiment) if isinstance(experiment, str) else experiment, out, observe=observe)
 
 
@@ -84,8 +88,8 @@ DEFAULT = "dgan_photos"
 class Restorer:
     """Restores photographs by a run or by a classical system.
 
-    Called with uint8 [H, W, C] and what is known of its damage: `hole` [H, W, 1], `kernel` [k, k], levels by their
-    names in `task.ranges`.
+    Called with uint8 or uint16 [H, W, C] and what is known of its damage: `hole` [H, W, 1], `kernel` [k, k], levels by
+    their names in `task.ranges`.
     """
 
     name: str
@@ -116,14 +120,16 @@ def restoring(
     system: str | None = None,
     tile: int | None = None,
     choices: Mapping[str, Any] | None = None,
+    scale: float | None = None,
 ) -> Restorer:
-    """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8.
+    """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8 or uint16 as image.
 
     system: a classical system, or with a run a solver, which restores with what the run has learnt.
 
     run: a folder, weights by file or name, or a published file (.pth) whose network is told by its tensors; where
     neither it nor a system is given, the weights of `DEFAULT`, which come with the package. choices: what the run's
-    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}.
+    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}. scale: of a classical system
+    that enlarges; the nearest of what there is.
     """
     check_task(task)
     if run is not None and system is not None:
@@ -145,16 +151,21 @@ def restoring(
                 raise
             hint = f"or give --run or --system: without them the weights {DEFAULT} are taken"
             raise ValueError(f"{error}; {hint}") from error
-        return Restorer(str(place), Runner(made, experiment.task, variables, tile=tile), experiment.data.channels)
+        # What a solver restores with is more than its experiment says.
+        kept = None if experiment.solver is not None else repr(configs.to_dict(experiment))
+        runner = Runner(made, experiment.task, variables, tile=tile, kept=kept)
+        return Restorer(str(place), runner, experiment.data.channels)
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
+    if scale is not None and isinstance(degradation, SuperResolution):
+        degradation = SuperResolution(scale=min(SCALES, key=lambda known: (abs(known - scale), -known)))
     made = classical(str(system), degradation, Data())
     if isinstance(degradation, Inpaint):
         # Functions of libraries see no fill of ours; and what windows must know of the whole is filled as they are.
         fill = "none" if made.host else str(system) if str(system) in FILLS else degradation.fill
         degradation = dataclasses.replace(degradation, fill=fill)
-    return Restorer(str(system), Runner(made, degradation, {}, tile=tile), 3)
+    return Restorer(str(system), Runner(made, degradation, {}, tile=tile, kept=f"{system} {degradation}"), 3)
 
 
 def sample(

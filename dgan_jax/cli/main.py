@@ -11,7 +11,7 @@ from dgan_jax.cli import environment
 from dgan_jax.core.failures import NO_MEMORY, out_of_memory
 from dgan_jax.core.names import unknown
 
-NOT_VERBS = ("main", "environment", "screen", "restoring")
+NOT_VERBS = ("main", "environment", "screen", "restoring", "written")
 BAD_INPUT, DIVERGED, STOPPED, INTERRUPTED = 2, 70, 75, 130
 
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if verb not in verbs():
             raise unknown("verb", verb, verbs())
-        from dgan_jax.train.loop import Diverged, Stopped
+        from dgan_jax.train.ending import Diverged, Stopped
 
         try:
             return importlib.import_module(f"dgan_jax.cli.{verb}").main(rest)

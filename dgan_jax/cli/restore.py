@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from dgan_jax.cli.restoring import Work, restore_all, say
+from dgan_jax.cli.restoring import Work, hole_kind, restore_all, say
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +24,16 @@ class Options:
     """Image files, folders of them, or patterns such as "scans/*.jpg"."""
     hole: str | None = None
     """Mask of missing pixels (white), of the image's size; a folder with one mask per image, by the same name, with
-    _mask or not, in the same sub-folders; or alpha: the transparent part of the photograph."""
+    _mask or not, in the same sub-folders; or alpha: the transparent part of the photograph; or a box in pixels,
+    box:X,Y,W,H (more of them joined by +); or a colour, colour:#rrggbb, of which colour:#rrggbb~N allows a difference
+    of N of 255."""
     grow: int = 0
     """Pixels by which the hole is widened."""
+    feather: int = 0
+    """Pixels, outside of the hole, over which the photograph becomes the result by and by."""
+    scale: float | None = None
+    """superres: how many times larger; default: what the weights have learnt (dgan_photos: 4), classical systems 4.
+    Other sizes come of the nearest of 2, 3, 4 and 8 that can be had, and a resize."""
     sigma: float | None = None
     """denoise: standard deviation of the noise in grey levels of 255; estimated if it is not given."""
     quality: float | None = None
@@ -56,7 +63,12 @@ class Options:
     choose: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """What else the system leaves to choose, as NAME=VALUE, as often as needed: --choose steps=50."""
     samples: int = 1
-    """How many different restorations of each photograph."""
+    """How many different restorations of each photograph. Of several, their mean, a map of what is invention (where
+    they differ) and a contact sheet are written beside them."""
+    overlay: bool = False
+    """Also write the photograph with its hole in red, as NAME_hole.png."""
+    report: str | None = None
+    """A JSON file on all photographs: seconds, coverage and seam of the hole, what was estimated, what was lost."""
     seed: int = 0
     polarity: Literal["auto", "white-hole", "white-keep"] = "auto"
     """What white means in the mask; auto is white-hole."""
@@ -91,12 +103,22 @@ class Options:
 
         if not 1 <= self.samples <= 1000:
             raise ValueError(f"--samples must be between 1 and 1000, got {self.samples}")
-        if self.grow < 0:
-            raise ValueError(f"--grow takes a number of pixels of at least 0, got {self.grow}")
+        for name in ("grow", "feather"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name} takes a number of pixels of at least 0, got {getattr(self, name)}")
         api.check_task(self.task)
+        if self.scale is not None and (self.task != "superres" or not 1 < self.scale <= 16):
+            raise ValueError(f"--scale is for superres, and between 1 and 16, got {self.scale:g} for {self.task}")
+        if self.hole is None and (self.overlay or self.feather):
+            raise ValueError(f"{'--overlay' if self.overlay else '--feather'} needs a hole; give --hole MASK")
+        if self.report is not None:
+            from dgan_jax.restore.account import check_report
+
+            check_report(Path(self.report))
         if self.task == "inpaint" and self.hole is None:
             raise ValueError(
-                "inpainting needs a hole, the mask of the missing pixels; give --hole MASK, white = missing"
+                "inpainting needs a hole, the mask of the missing pixels; give --hole MASK (white = missing), "
+                "alpha, box:X,Y,W,H or colour:#rrggbb"
             )
         if not self.megapixels > 0:
             raise ValueError(f"--megapixels must be more than 0, got {self.megapixels}")
@@ -110,9 +132,11 @@ def plan(options: Options) -> Work:
     from dgan_jax.data.ledger import Ledger
     from dgan_jax.data.matching import Masks, find_photos, result_names
     from dgan_jax.data.photo_files import ending_of
+    from dgan_jax.restore.account import Report
 
     out = Path(options.out)
-    folder = Path(options.hole) if options.hole not in (None, "alpha") and Path(str(options.hole)).is_dir() else None
+    named = options.hole if hole_kind(options.hole) == "file" else None
+    folder = Path(named) if named is not None and Path(named).is_dir() else None
     found = find_photos(options.photos, not_below=[out, *([folder] if folder else [])], masks=folder)
     if found.others:
         say(left_out.summary(found.others), error=True)
@@ -121,6 +145,12 @@ def plan(options: Options) -> Work:
         file: [number(place, n) for n in range(options.samples)]
         for file, place in result_names(found.photos, lambda place: ending_of(place, options.format)).items()
     }
+    extras = {file: extra_places(options, places[0]) for file, places in results.items()}
+    taken = {place for places in results.values() for place in places}
+    for file, places in extras.items():
+        for what, place in places.items():
+            if place in taken:
+                raise ValueError(f"{place} would be both a result and what is told of {file} ({what}); rename one")
     restorer = functools.partial(
         api.restoring,
         options.task,
@@ -128,15 +158,33 @@ def plan(options: Options) -> Work:
         system=options.system,
         tile=options.tile,
         choices=options.choices(),
+        scale=options.scale,
     )
-    return Work(options, results, Ledger(out), None if folder is None else Masks(folder, found.photos), restorer)
+    masks = None if folder is None else Masks(folder, found.photos)
+    return Work(options, results, extras, Ledger(out), masks, restorer, Report(dataclasses.asdict(options)))
+
+
+def extra_places(options: Options, first: PurePath) -> dict[str, PurePath]:
+    """What is written beside the results of a photograph: by what it is, places below the output folder."""
+    stem = first.stem.removesuffix("_1") if options.samples > 1 else first.stem
+    places = {}
+    if options.samples > 1:
+        places["mean"] = first.with_name(f"{stem}_mean{first.suffix}")
+        places |= {what: first.with_name(f"{stem}_{what}.png") for what in ("invention", "contact")}
+    if options.overlay:
+        places["hole"] = first.with_name(f"{stem}_hole.png")
+    return places
 
 
 def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=arguments, prog="dgan restore")
     options.check()
     work = plan(options)
-    failed = restore_all(work)
+    try:
+        failed = restore_all(work)
+    finally:
+        if options.report is not None:
+            work.report.write(Path(options.report))
     if failed:
         print(f"dgan restore: {failed} of {len(work.results)} not restored", file=sys.stderr)
     return 2 if failed else 0

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from dgan_jax.data.ledger import Ledger
     from dgan_jax.data.matching import Masks
     from dgan_jax.data.native import Native
+    from dgan_jax.restore.account import Entry, Report
 
 NO_MEMORY = "there is not enough memory for this photograph; give a smaller --tile, or make it smaller"
 GREY = 3
 """How far apart, of 255, the channels of a black-and-white photograph lie that was stored in colour, with losses."""
-NOT_IN_RESULT = ("photos", "out", "again", "hole", "kernel", "samples", "megapixels")
+NOT_IN_RESULT = ("photos", "out", "again", "hole", "kernel", "samples", "megapixels", "overlay", "report")
 """Options that change no pixel of a result, or whose files are looked at instead of their names."""
+
+
+def hole_kind(hole: str | None) -> str:
+    """What --hole names: alpha, box, colour, a file (or a folder of them), or nothing."""
+    if hole in (None, "alpha"):
+        return hole or ""
+    kind, mark, _ = str(hole).partition(":")
+    return {"box": "box", "colour": "colour", "color": "colour"}.get(kind, "file") if mark else "file"
 
 
 def say(text: str, *, error: bool = False) -> None:
@@ -36,6 +45,12 @@ def say(text: str, *, error: bool = False) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def tell(entry: "Entry", text: str) -> None:
+    """A remark on a photograph, on stderr and in the report."""
+    entry.note(text)
+    say(text, error=True)
+
+
 class Unopened(Exception):
     """What should restore cannot be opened: no fault of the photograph whose turn it is."""
 
@@ -47,9 +62,12 @@ class Work:
     options: "Options"
     results: dict[Path, list[PurePath]]
     """photograph -> places below the output folder."""
+    extras: dict[Path, dict[str, PurePath]]
+    """photograph -> what is told of it by what it is (mean, invention, contact, hole), with its place."""
     ledger: "Ledger"
     masks: "Masks | None"
     open: Callable[[], "Restorer"]
+    report: "Report"
 
     @functools.cached_property
     def restorer(self) -> "Restorer":
@@ -63,10 +81,10 @@ class Work:
         from dgan_jax.data.matching import mask_of
 
         hole = self.options.hole
-        return None if hole in (None, "alpha") else mask_of(photo, Path(str(hole)), self.masks)
+        return mask_of(photo, Path(str(hole)), self.masks) if hole_kind(hole) == "file" else None
 
-    def command(self, photo: Path) -> str:
-        """A short text for all that the results of a photograph depend on."""
+    def commands(self, photo: Path) -> dict[PurePath, str]:
+        """For each place, a short text for all that what is written there depends on."""
         from dgan_jax.data.ledger import file_digest, fingerprint
 
         options = self.options
@@ -74,7 +92,11 @@ class Work:
         files = {"photo": photo, "hole": self.mask(photo), "kernel": kernel}
         given = {name: value for name, value in dataclasses.asdict(options).items() if name not in NOT_IN_RESULT}
         told = {name: file_digest(path) for name, path in files.items() if path is not None and path.is_file()}
-        return fingerprint({**given, **told, "alpha": options.hole == "alpha"})
+        where = options.hole if hole_kind(options.hole) in ("box", "colour") else ""
+        own = {**given, **told, "alpha": options.hole == "alpha", "where": where}
+        found = dict.fromkeys(self.results[photo], fingerprint(own))
+        of_all = fingerprint({**own, "samples": options.samples})
+        return found | dict.fromkeys(self.extras[photo].values(), of_all)
 
 
 def restore_all(work: Work) -> int:
@@ -85,8 +107,9 @@ def restore_all(work: Work) -> int:
     failed = skipped = 0
     with counting("restoring", len(work.results)) as count:
         for i, file in enumerate(work.results):
+            entry = work.report.entry(file)
             try:
-                skipped += not restore_one(work, file, count.part)
+                skipped += not restore_one(work, file, count.part, entry)
             except Unopened as error:
                 raise ValueError(str(error)) from error
             except (KeyboardInterrupt, BrokenPipeError):
@@ -96,6 +119,7 @@ def restore_all(work: Work) -> int:
                 if os.environ.get("DGAN_TRACEBACK"):
                     traceback.print_exc()
                 said = sentence(error, memory=NO_MEMORY).removeprefix(f"{file}: ")
+                entry.about["failed"] = said
                 say(f"dgan restore: {said if said.startswith(str(file)) else f'{file}: {said}'}", error=True)
             count(i + 1)
     if skipped:
@@ -103,49 +127,47 @@ def restore_all(work: Work) -> int:
     return failed
 
 
-def restore_one(work: Work, file: Path, observe: Callable[[int, int], None]) -> bool:
+def restore_one(work: Work, file: Path, observe: Callable[[int, int], None], entry: "Entry") -> bool:
     """Restore one photograph; False if it was done before. Raises if that cannot be, or would replace something.
 
-    observe: is told how many windows of all versions are done, and of how many.
+    observe: is told how many windows of all versions are done, and of how many. entry: of the report.
     """
     from dgan_jax.data.opening import open_file
 
     open_file(file).close()
-    command = work.command(file)
-    todo = [n for n, place in enumerate(work.results[file]) if is_to_do(work, place, command)]
+    commands = work.commands(file)
+    todo = {place for place, command in commands.items() if is_to_do(work, place, command)}
+    entry.about["results"] = [str(work.ledger.folder / place) for place in commands]
     if not todo:
+        entry.about["skipped"] = "done before by the same command"
         return False
     from dgan_jax.data.images import count_frames
-    from dgan_jax.data.photo_files import encode, merged, read_photo
+    from dgan_jax.data.photo_files import read_photo
 
     megapixels = work.options.megapixels
-    photo = read_photo(file, megapixels=megapixels)
-    picture = photo.native
+    with entry.timed("read"):
+        photo = read_photo(file, megapixels=megapixels)
     frames = count_frames(file, megapixels=megapixels)
     if frames > 1:
-        say(f"{file}: holds {frames} frames or pages; the first is restored, the others are left out", error=True)
-    image, finish = fitted(picture.straight(), work.restorer.channels)
-    known = known_of(work, file, picture)
-    photograph = work.restorer(image, **known, seed=work.options.seed)
+        tell(entry, f"{file}: holds {frames} frames or pages; the first is restored, the others are left out")
+    with entry.timed("open"):
+        restorer = work.restorer
+    picture = photo.native
+    straight = picture.straight()
+    image, finish = fitted(straight, restorer.channels)
+    with entry.timed("prepare"):
+        known = known_of(work, file, picture, entry)
+        photograph = restorer(image, **known, seed=work.options.seed)
     if "sigma" in photograph.y and "sigma" not in known:
         sigma = 127.5 * float(photograph.y["sigma"][0])
         limits = "" if work.options.system else " within what the network has learnt"
         say(f"{file}: noise of {sigma:.1f} grey levels, estimated{limits}")
-    inpainting, alpha = work.options.task == "inpaint", work.options.hole == "alpha"
-    for i, n in enumerate(todo):
-        place = work.results[file][n]
+        entry.about["estimated"] = {"sigma": round(sigma, 2)}
+    from dgan_jax.cli.written import Restoration
 
-        def windows(done: int, of: int, before: int = i) -> None:
-            observe(before * of + done, len(todo) * of)
-
-        result = photograph(n, windows)
-        whole = merged(photo, finish(result), known["hole"] if inpainting else None, fill_alpha=alpha)
-        written = encode(photo, whole, place.suffix, same_quality=inpainting)
-        work.ledger.write(place, written.data, command)
-        say(str(work.ledger.folder / place))
-        if n == todo[0]:
-            for note in written.notes:
-                say(f"{file}: {note}", error=True)
+    Restoration(work, file, commands, todo, entry, photo, straight, finish, known.get("hole")).write(
+        photograph, observe
+    )
     return True
 
 
@@ -159,10 +181,10 @@ def fitted(image: "np.ndarray", channels: int) -> tuple["np.ndarray", Callable[[
     from dgan_jax.data.images import to_channels
 
     fit, own = to_channels(image, channels), image.shape[2]
-    grey = own == 1 or bool((image.max(-1) - image.min(-1) <= GREY).all())
+    grey = own == 1 or bool((image.max(-1) - image.min(-1) <= GREY * (np.iinfo(image.dtype).max // 255)).all())
     if not grey or channels == 1:
         return fit, lambda result: to_channels(result, 3) if own == 3 else result
-    mean = lambda result: np.round(result.mean(-1, keepdims=True)).astype(np.uint8)
+    mean = lambda result: np.round(result.mean(-1, keepdims=True)).astype(result.dtype)
     return fit, lambda result: np.repeat(mean(result), own, axis=-1)
 
 
@@ -183,21 +205,20 @@ def is_to_do(work: Work, place: PurePath, command: str) -> bool:
     return state is not State.DONE or work.options.again
 
 
-def known_of(work: Work, file: Path, picture: "Native") -> dict[str, Any]:
+def known_of(work: Work, file: Path, picture: "Native", entry: "Entry") -> dict[str, Any]:
     """What is known of the damage of one photograph."""
     from dgan_jax.data.images import jpeg_table, read_image
-    from dgan_jax.data.masks import hole_of, read_mask
     from dgan_jax.ops.jpeg import quality_of
 
     options = work.options
     known: dict[str, Any] = dict(options.levels())
-    mask = work.mask(file)
-    if mask is not None:
-        known["hole"] = read_mask(mask, options.polarity, grow=options.grow, megapixels=options.megapixels)
-    elif options.hole == "alpha":
-        known["hole"] = hole_of(picture, str(file), grow=options.grow)
-    if "hole" in known:
-        warn_of_much(file, known["hole"])
+    hole = hole_for(work, file, picture)
+    if hole is not None:
+        from dgan_jax.restore.account import coverage
+
+        known["hole"] = hole
+        entry.about["hole"] = coverage(hole)
+        warn_of_much(file, hole)
     if options.kernel is not None:
         light = read_image(options.kernel, channels=1, megapixels=options.megapixels)[..., 0].astype("float32")
         if not light.any():
@@ -208,7 +229,27 @@ def known_of(work: Work, file: Path, picture: "Native") -> dict[str, Any]:
         if table is not None:
             known["quality"] = quality_of(table)
             say(f"{file}: quality {known['quality']}, read from the file")
+            entry.about["estimated"] = {"quality": known["quality"]}
     return known
+
+
+def hole_for(work: Work, file: Path, picture: "Native") -> "np.ndarray | None":
+    """The hole of a photograph [H, W, 1], widened, or None where none is given."""
+    from dgan_jax.data import masks
+
+    options = work.options
+    kind, grow = hole_kind(options.hole), options.grow + options.feather
+    what = str(options.hole).partition(":")[2]
+    if kind == "alpha":
+        return masks.hole_of(picture, str(file), grow=grow)
+    if kind == "box":
+        return masks.grown(masks.box_hole(what, *picture.pixels.shape[:2]), grow)[..., None]
+    if kind == "colour":
+        return masks.grown(masks.colour_hole(what, picture, str(file)), grow)[..., None]
+    mask = work.mask(file)
+    if mask is None:
+        return None
+    return masks.read_mask(mask, options.polarity, grow=grow, megapixels=options.megapixels)
 
 
 def warn_of_much(file: Path, hole: "np.ndarray") -> None:

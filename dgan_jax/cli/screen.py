@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -18,7 +19,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from dgan_jax.train.loop import Progress as Step
+if TYPE_CHECKING:
+    from dgan_jax.train.loop import Progress as Step
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 """In a file or a pipe there is no width to ask for."""
@@ -35,11 +37,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
 
 
 @contextlib.contextmanager
-def training() -> Iterator[Callable[[Step], None]]:
+def training() -> Iterator[Callable[["Step"], None]]:
     """A bar with step rate, images/s, time left and losses; a plain line per log step where there is no terminal."""
     if not sys.stdout.isatty():
 
-        def line(now: Step) -> None:
+        def line(now: "Step") -> None:
             if now.metrics:
                 losses = "  ".join(f"{name} {value:.4g}" for name, value in now.metrics.items())
                 left = (now.total - now.step) / now.steps_per_second
@@ -58,7 +60,7 @@ def training() -> Iterator[Callable[[Step], None]]:
     with Progress(*columns, console=console) as bar:
         job = bar.add_task("compiling", total=None, rate="")
 
-        def advance(now: Step) -> None:
+        def advance(now: "Step") -> None:
             rate = f"{now.steps_per_second:.2f} steps/s  {now.images_per_second:.0f} images/s"
             bar.update(job, completed=now.step, total=now.total, description=now.stage, rate=rate)
             if now.metrics:

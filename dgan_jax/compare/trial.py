@@ -11,7 +11,7 @@ import numpy as np
 
 from dgan_jax import tasks
 from dgan_jax.core.experiment import Data, at_least
-from dgan_jax.core.machine import hardware
+from dgan_jax.core.machine import hardware, versions
 from dgan_jax.core.names import unknown
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import literal
@@ -22,7 +22,6 @@ from dgan_jax.data.tiles import tiles
 from dgan_jax.evaluate import metrics_for
 from dgan_jax.metrics.metric import AnyMetric, Metric
 from dgan_jax.metrics.table import named
-from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import fill
 
 CROPS = ("centre", "tiles", "none")

@@ -1,12 +1,26 @@
 """The machine that something was measured on, in words."""
 
 import functools
+import importlib.metadata
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import jax
+
+PACKAGES = ("dgan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Version of every package that a result depends on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
 def hardware() -> dict[str, Any]:

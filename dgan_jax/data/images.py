@@ -24,6 +24,8 @@ EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff", ".bmp", ".gif", ".tga"}
     | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
+if left_out.heic_is_read():
+    EXTENSIONS |= left_out.HEIC
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "TIFF", "BMP", "GIF", "TGA", "PPM")
 """Pillow's names of these. Its other readers are never asked: that of EPS, for one, starts another program."""
 
@@ -215,12 +217,14 @@ def encode_image(image: np.ndarray, extension: str, *, quality: int = 95) -> byt
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """uint8 [H, W, 1 or 3] -> [H, W, channels]: grey is repeated, RGB becomes its ITU-R 601 luma."""
+    """uint8 or uint16 [H, W, 1 or 3] -> [H, W, channels]: grey is repeated, RGB becomes its ITU-R 601 luma."""
     _check_channels(channels)
     if image.shape[-1] == channels:
         return image
     if channels == 3:
         return np.repeat(image, 3, axis=-1)
+    if image.dtype == np.uint16:
+        return np.rint(image @ np.array([[0.299], [0.587], [0.114]])).astype(np.uint16)
     return np.asarray(Image.fromarray(image).convert("L"))[..., None]
 
 
@@ -232,6 +236,13 @@ def resize_short(image: np.ndarray, short: int) -> np.ndarray:
     picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
     pixels = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
     return pixels.reshape(height, width, image.shape[-1])
+
+
+def resized_to(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 or uint16 [H, W, C] -> the same picture of another size (Lanczos, antialiased)."""
+    planes = [Image.fromarray(image[..., i].astype(np.float32)) for i in range(image.shape[2])]
+    found = [np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS)) for plane in planes]
+    return np.clip(np.rint(np.stack(found, axis=-1)), 0, np.iinfo(image.dtype).max).astype(image.dtype)
 
 
 def resized(height: int, width: int, short: int, *, megapixels: float = MEGAPIXELS) -> tuple[int, int]:
@@ -259,10 +270,12 @@ def parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Ima
     """Header only. Pillow's own limit on pixels, which is global and warns below ours, gives way to ours."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
+        stream.seek(0)
+        formats = readers(_head(stream))
         with _PILLOW_LIMIT:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
-                image = Image.open(stream, formats=FORMATS)
+                image = Image.open(stream, formats=formats)
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
     except Exception as error:
@@ -270,12 +283,24 @@ def parsed(data: bytes | BinaryIO, name: str, megapixels: float) -> Iterator[Ima
         head = stream.read(16)
         if not head:
             raise Refused(f"{name} is empty (0 bytes), wanted an image; copy the file again") from error
+        if left_out.is_heic(head) and left_out.heic_is_read():
+            raise broken(name, error) from error
         if left_out.kind_of(Path(name)) or left_out.is_heic(head):
             raise Refused(left_out.refusal(Path(name), head)) from error
         raise Refused(f"{name} is not an image of a known format, whatever its name; try PNG or JPEG") from error
     with image:
         check_size(image.height, image.width, name, megapixels)
         yield image
+
+
+def readers(head: bytes) -> tuple[str, ...]:
+    """Pillow's names of the formats that a file beginning so may have. Of HEIC the reader comes with an extra."""
+    if not (left_out.is_heic(head) and left_out.heic_is_read()):
+        return FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return ("HEIF", *FORMATS)
 
 
 def broken(name: str, error: Exception) -> ValueError:

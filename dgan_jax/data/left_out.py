@@ -1,5 +1,6 @@
 """What a folder holds beside the images that are read: named, so that nobody believes it was worked on."""
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -18,12 +19,18 @@ OTHER = {
 }  # fmt: skip
 """Endings of files that hold pictures and are not read, and what people call them."""
 SHOWN = 3
+HEIC = frozenset({".heic", ".heif", ".hif"})
+
+
+def heic_is_read() -> bool:
+    """Whether the library is installed that reads HEIC: the extra dgan_jax[heic]."""
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 def advice(kind: str) -> str:
     """What helps with files of this kind."""
     if kind == "HEIC photographs":
-        return "install dgan_jax[heic] to read them, or export them as JPEG or TIFF"
+        return 'pip install "dgan_jax[heic]" reads them, or export them as JPEG or TIFF'
     if kind == "raw photographs":
         return "develop them first, to TIFF of 16 bits or JPEG"
     return "export them as PNG, TIFF or JPEG"
@@ -31,21 +38,14 @@ def advice(kind: str) -> str:
 
 def kind_of(path: PurePath) -> str:
     """What a file is that is not read, by its ending: "" for what holds no picture."""
-    return OTHER.get(path.suffix.lower(), "")
+    ending = path.suffix.lower()
+    return "" if ending in HEIC and heic_is_read() else OTHER.get(ending, "")
 
 
 def is_heic(head: bytes) -> bool:
     """Whether a file that begins with these 16 bytes is HEIC, whatever its name."""
-    return head[4:8] == b"ftyp" and head[8:12] in (
-        b"heic",
-        b"heix",
-        b"hevc",
-        b"hevx",
-        b"heim",
-        b"heis",
-        b"mif1",
-        b"msf1",
-    )
+    brands = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+    return head[4:8] == b"ftyp" and head[8:12] in brands
 
 
 def refusal(path: PurePath, head: bytes = b"") -> str:

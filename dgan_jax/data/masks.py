@@ -4,6 +4,7 @@ A mask that holds values between black and white has a soft rim, and a pixel tha
 that is clearly above black is missing. How far above depends on the mask's own noise, such as that of a JPEG.
 """
 
+import dataclasses
 import os
 
 import cv2
@@ -114,3 +115,44 @@ def grown(hole: np.ndarray, pixels: int) -> np.ndarray:
         return hole
     distance = cv2.distanceTransform((hole == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return (distance <= pixels).astype(np.float32)
+
+
+def inside(hole: np.ndarray, pixels: int) -> np.ndarray:
+    """[H, W] float32: 0 outside of a hole [H, W], rising to 1 over so many pixels inside its edge."""
+    distance = cv2.distanceTransform((hole > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.clip(distance / (pixels + 1), 0, 1)
+
+
+def box_hole(boxes: str, height: int, width: int) -> np.ndarray:
+    """[H, W]: 1 inside of the boxes "X,Y,W,H", several of them joined by +; X and Y count from the upper left."""
+    hole = np.zeros((height, width), np.float32)
+    for box in boxes.split("+"):
+        try:
+            left, top, wide, high = map(int, box.split(","))
+        except ValueError:
+            raise ValueError(f"--hole box:X,Y,W,H takes four whole numbers, got {box!r}") from None
+        if min(wide, high) < 1 or left >= width or top >= height or left + wide <= 0 or top + high <= 0:
+            raise ValueError(f"the box {box} shows nothing of a picture of {width}x{height} pixels; X,Y,W,H are pixels")
+        hole[max(0, top) : top + high, max(0, left) : left + wide] = 1
+    return hole
+
+
+def colour_hole(text: str, picture: Native, name: str) -> np.ndarray:
+    """[H, W]: 1 where a picture has this colour, "#rrggbb" or "#rrggbb~N": N, of 255, is how far each channel may lie
+    from it; it is 0, or 24 where the picture's format has losses."""
+    code, mark, far = text.partition("~")
+    try:
+        wanted = np.array([int(code.removeprefix("#")[i : i + 2], 16) for i in (0, 2, 4)])
+        reach = int(far) if mark else (24 if picture.loss else 0)
+        if len(code.removeprefix("#")) != 6 or not 0 <= reach <= 255:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"--hole colour:#rrggbb or colour:#rrggbb~24, with a number up to 255, got {text!r}") from None
+    seen = dataclasses.replace(picture, alpha=None).eight().astype(np.int16)
+    hole = (np.abs(seen - wanted).max(-1) <= reach).astype(np.float32)
+    if not hole.any():
+        near = seen.reshape(-1, seen.shape[2])
+        near = near[np.argmin(np.abs(near - wanted).max(-1))]
+        told = "".join(f"{value:02x}" for value in np.broadcast_to(near, 3))
+        raise ValueError(f"{name} has no pixel of the colour {code}; the nearest is #{told}: allow more with {code}~N")
+    return hole

@@ -41,9 +41,9 @@ class Native:
         return colour.to_srgb(self.pixels, self.profile)
 
     def straight(self) -> np.ndarray:
-        """uint8 [H, W, 1 or 3] in sRGB, as it is under the transparency; white where nothing is seen of it."""
-        seen = dataclasses.replace(self, alpha=None).eight()
-        return seen if self.alpha is None else np.where(self.alpha[..., None] > 0, seen, np.uint8(255))
+        """[H, W, 1 or 3] in sRGB at its own depth, as it is under the transparency; white where nothing is seen."""
+        seen = self.srgb()
+        return seen if self.alpha is None else np.where(self.alpha[..., None] > 0, seen, seen.dtype.type(self.top))
 
     def eight(self, *, background: int = 255) -> np.ndarray:
         """uint8 [H, W, 1 or 3] in sRGB, what is transparent laid on grey of this brightness."""

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
-from dgan_jax.data import colour, images, native, tiff_writing, tiffs
+from dgan_jax.data import colour, images, left_out, masks, native, tiff_writing, tiffs
 from dgan_jax.data.native import Native
 from dgan_jax.data.opening import open_file
 
@@ -25,8 +25,10 @@ WRITTEN = {
     **dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM"),
 }  # fmt: skip
 """Endings of what can be written."""
+if left_out.heic_is_read():
+    WRITTEN |= dict.fromkeys(sorted(left_out.HEIC), "HEIF")
 DEEP = ("PNG", "TIFF", "JPEG2000", "PPM")
-WITH_ALPHA = ("PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA")
+WITH_ALPHA = ("PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA", "HEIF")
 TURNING = ("PNG", "JPEG", "WEBP", "AVIF")
 QUALITY = 95
 BACK = {6: 8, 8: 6}
@@ -50,6 +52,8 @@ class Written(NamedTuple):
     data: bytes
     notes: list[str]
     """What is not as it was in the input."""
+    exact: bool
+    """Whether the file holds what was to be written bit for bit, read again and compared."""
 
 
 def ending_of(place: PurePath, format: str = "") -> str:
@@ -94,18 +98,24 @@ def _described(name: str, image: Image.Image, picture: Native, stream: Any) -> P
     return Photo(name, picture, format, orientation, about, None, image.mode in ("P", "PA"))
 
 
-def merged(photo: Photo, result: np.ndarray, hole: np.ndarray | None, *, fill_alpha: bool = False) -> Native:
+def merged(
+    photo: Photo, result: np.ndarray, hole: np.ndarray | None, *, fill_alpha: bool = False, feather: int = 0
+) -> Native:
     """The photograph with what was restored, in its own colours and at its own depth.
 
-    result: uint8 [H', W', 1 or 3] in sRGB. hole: [H, W, 1], 1 = restored; every other pixel stays as it is, bit for
-    bit. None: all is restored, but for what is wholly transparent. fill_alpha: the hole becomes opaque.
+    result: uint8 or uint16 [H', W', 1 or 3] in sRGB. hole: [H, W, 1], 1 = restored; every other pixel stays as it is,
+    bit for bit. None: all is restored, but for what is wholly transparent. fill_alpha: the hole becomes opaque.
+    feather: over so many pixels inside the edge of the hole the photograph becomes the result by and by.
     """
     old, top = photo.native, photo.native.top
     same = result.shape[:2] == old.pixels.shape[:2]
     chosen = np.ones(result.shape[:2], bool) if hole is None else hole[..., 0] > 0
     if hole is None and same and old.alpha is not None:
         chosen = old.alpha > 0
-    new = colour.from_srgb(result[chosen] / 255.0, old.profile, old.pixels.shape[2])
+    new = colour.from_srgb(result[chosen] / float(np.iinfo(result.dtype).max), old.profile, old.pixels.shape[2])
+    if hole is not None and feather:
+        share = masks.inside(chosen, feather)[chosen][:, None]
+        new = share * new + (1 - share) * (old.pixels[chosen] / top)
     pixels = old.pixels.copy() if same else np.zeros((*result.shape[:2], old.pixels.shape[2]), old.pixels.dtype)
     pixels[chosen] = np.round(np.clip(new, 0, 1) * top).astype(old.pixels.dtype)
     alpha = old.alpha
@@ -128,6 +138,7 @@ def encode(photo: Photo, picture: Native, ending: str, *, same_quality: bool = T
     same = ending == PurePath(photo.name).suffix and photo.format in WRITTEN.values()
     format = photo.format if same else own
     notes: list[str] = []
+    wanted = picture
     picture = _fitting(photo, picture, format, notes)
     if photo.tiff is not None and format != "TIFF":
         photo = dataclasses.replace(photo, about=tiff_writing.about(photo.tiff, photo.native.profile), orientation=1)
@@ -149,7 +160,8 @@ def encode(photo: Photo, picture: Native, ending: str, *, same_quality: bool = T
         notes.append(f"{format} is written with losses: pixels outside the hole are not bit for bit those of the input")
     else:
         _check(data, picture, format)
-    return Written(data, notes)
+    same_values = wanted.pixels is picture.pixels and wanted.alpha is picture.alpha
+    return Written(data, notes, lossless and same_values)
 
 
 def _fitting(photo: Photo, picture: Native, format: str, notes: list[str]) -> Native:
@@ -188,10 +200,10 @@ def _by_pillow(photo: Photo, values: np.ndarray, format: str, same_quality: bool
         profile = profile or picture.profile
     if picture.profile is None and photo.native.profile is not None:
         profile = None  # CMYK that became sRGB
-    if format in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP"):
+    if format in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "HEIF"):
         options |= {key: about[key] for key in ("exif", "dpi") if key in about}
         options |= {"icc_profile": profile} if profile and format != "BMP" else {}
-    if format in ("JPEG", "WEBP", "AVIF") and "xmp" in about:
+    if format in ("JPEG", "WEBP", "AVIF", "HEIF") and "xmp" in about:
         options["xmp"] = about["xmp"]
     if format == "JPEG":
         options |= {"progressive": about.get("progressive", False)}
@@ -199,7 +211,7 @@ def _by_pillow(photo: Photo, values: np.ndarray, format: str, same_quality: bool
         options |= _jpeg_quality(about, same_quality and photo.format == "JPEG")
     elif format == "WEBP":
         options |= {"lossless": True, "exact": True} if about.get("lossless") else {"quality": QUALITY}
-    elif format == "AVIF":
+    elif format in ("AVIF", "HEIF"):
         options |= {"quality": QUALITY}
     elif format == "PNG":
         info = PngInfo()

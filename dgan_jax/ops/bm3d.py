@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.fft import dct
 
+from dgan_jax.core import progress
 from dgan_jax.ops import block_matching
 from dgan_jax.ops.blocks import BASIS, SIDE
 
@@ -65,6 +66,7 @@ def passed(shape: tuple[int, int, int], work: Callable[..., None], before: np.nd
     threads = min(len(bands), cores())
     with ThreadPoolExecutor(threads) as pool:
         for first in range(0, len(bands), threads):
+            progress.tell(first, len(bands))
             for top, part, share in pool.map(band, bands[first : first + threads]):
                 total[:, top : top + part.shape[1]] += part
                 weights[:, top : top + part.shape[1]] += share
@@ -101,6 +103,8 @@ def bm3d(image: np.ndarray, sigma: float, *, cut: float = 2.7) -> np.ndarray:
         limit, level, inverse = np.float32(near), np.float32(0.8 * sigma**2), np.ascontiguousarray(matrix.T)
         block_matching.filtered(planes, basic, downs, refs, REACH, limit, 32, level, matrix, inverse, window, *sums)
 
-    basic = passed(planes.shape, first, planes)
-    clean = passed(planes.shape, second, basic)
+    with progress.part(0, 2):
+        basic = passed(planes.shape, first, planes)
+    with progress.part(1, 2):
+        clean = passed(planes.shape, second, basic)
     return np.einsum("oc,ohw->hwc", colours, clean)[:height, :width]

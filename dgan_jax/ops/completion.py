@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import ndimage
 
+from dgan_jax.core import progress
 from dgan_jax.ops.filling import (
     COLOURS,
     NOWHERE,
@@ -153,6 +154,7 @@ class Completion:
                     whole[piece] = np.where(part[own] >= 0, part[own] + np.int32(corner.start), NOWHERE)
             estimate.planes[piece] = level.planes[own]
             done[piece] = True
+            progress.tell(int(done.sum()), done.size)
         return estimate
 
     def run(self) -> np.ndarray | None:
@@ -161,7 +163,8 @@ class Completion:
         for number, size in enumerate(self.sizes):
             large = size[0] * size[1] > self.style.tile**2
             rounds = self.style.rounds[min(number, len(self.style.rounds) - 1)]
-            found = self.fill(size, estimate, self.style.large_rounds if large else rounds)
+            with progress.part(number, len(self.sizes)):
+                found = self.fill(size, estimate, self.style.large_rounds if large else rounds)
             if found is not None and (found.row != NOWHERE).any():
                 estimate = found
         return None if found is None else found.planes[self.hole][:, :-TEXTURES]

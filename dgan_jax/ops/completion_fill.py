@@ -4,15 +4,15 @@ Nothing is drawn: every image has the same seed. Where no patch of 7x7 pixels is
 """
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from dgan_jax.ops import completion as patches
-from dgan_jax.ops import completion_mean as means
 from dgan_jax.ops import prefill
-from dgan_jax.ops.filling import Style
+
+if TYPE_CHECKING:
+    from dgan_jax.ops import completion as patches
 
 
 def completion(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
@@ -20,15 +20,29 @@ def completion(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
 
     `level`: `below` and `first` of the smooth fill (`prefill`); of what is reduced for a survey that fill is all.
     """
-    return _called(lambda levels, missing: patches.complete(levels, missing, 0, Style()), image, hole, **level)
+
+    def make(levels: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
+        # Here, because it takes half a second to import numba.
+        from dgan_jax.ops import completion as patches
+        from dgan_jax.ops.filling import Style
+
+        return patches.complete(levels, missing, 0, Style())
+
+    return _called(make, image, hole, **level)
 
 
 def completion_mean(image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
     """The mean of several soft completions: blurred where they differ, with a smaller error than one of them."""
-    return _called(lambda levels, missing: means.soft_mean(levels, missing, 0, runs=4), image, hole, **level)
+
+    def make(levels: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
+        from dgan_jax.ops import completion_mean as means
+
+        return means.soft_mean(levels, missing, 0, runs=4)
+
+    return _called(make, image, hole, **level)
 
 
-def _called(make: patches.Make, image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
+def _called(make: "patches.Make", image: jax.Array, hole: jax.Array, **level: Any) -> jax.Array:
     shape = jax.ShapeDtypeStruct(image.shape, image.dtype)
     # The smooth fill is made out here: a callback must not run programs of JAX itself.
     smooth = prefill.coherent(image, hole, **level)
@@ -37,7 +51,9 @@ def _called(make: patches.Make, image: jax.Array, hole: jax.Array, **level: Any)
     return jax.pure_callback(functools.partial(_on_host, make), shape, image, hole, smooth, vmap_method="sequential")
 
 
-def _on_host(make: patches.Make, image: jax.Array, hole: jax.Array, smooth: jax.Array) -> np.ndarray:
+def _on_host(make: "patches.Make", image: jax.Array, hole: jax.Array, smooth: jax.Array) -> np.ndarray:
+    from dgan_jax.ops import completion as patches
+
     result = np.array(smooth)
     for own, known, missing in zip(result, np.asarray(image), np.asarray(hole)[..., 0] > 0, strict=True):
         filled = patches.fill(make, np.asarray(known, np.float32), missing)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from dgan_jax.core import progress
 from dgan_jax.ops.completion import complete, surroundings
 from dgan_jax.ops.filling import Style
 
@@ -51,10 +52,22 @@ def fakes(hole: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
     return [moved(hole, *place) for _, place in sorted(found)[:count]]
 
 
+def completions(image: np.ndarray, holes: list[np.ndarray], seed: int, mapped: Mapped) -> list[np.ndarray | None]:
+    """A soft completion of each hole."""
+    step = progress.steps(len(holes))
+
+    def one(n: int) -> np.ndarray | None:
+        found = complete(image, holes[n], seed + n, SOFT)
+        step()
+        return found
+
+    return list(mapped(one, range(len(holes))))
+
+
 def soft_mean(image: np.ndarray, hole: np.ndarray, seed: int, *, runs: int, mapped: Mapped = map) -> np.ndarray | None:
     """The mean of `runs` soft completions, as `complete` returns one."""
-    made = list(mapped(lambda n: complete(image, hole, seed + n, SOFT), range(runs)))
-    return None if made[0] is None else np.mean(made, axis=0)
+    made = completions(image, [hole] * runs, seed, mapped)
+    return None if made[0] is None else np.mean(np.stack([one for one in made if one is not None]), axis=0)
 
 
 def least_error(
@@ -75,7 +88,7 @@ def least_error(
     image, hole = image[box], hole[box]
     wider = [hole | fake for fake in fakes(hole, min(FAKES, max(0, runs - 2)), seed)]
     holes = [hole] * (runs - len(wider)) + wider
-    made = list(mapped(lambda n: complete(image, holes[n], seed + n, SOFT), range(runs)))
+    made = completions(image, holes, seed, mapped)
     if made[0] is None:
         return None
     within = [values[hole[own]] for values, own in zip(made, holes, strict=True) if values is not None]

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from dgan_jax.core import progress
+
 OUTSIDE = np.inf
 
 
@@ -94,10 +96,13 @@ def fill(image: np.ndarray, hole: np.ndarray, *, patch: int = 9, reach: int = 50
     image, hole, whole = image.copy(), hole.copy(), sources(hole, patch)
     field, trust = compared(image), np.where(hole, 0.0, 1.0)
     priority = priorities(field[..., 0].astype(np.float64), hole, trust, patch)
-    while hole.any():
+    left = of = int(hole.sum())
+    while left:
+        progress.tell(of - left, of)
         centre = np.array(np.unravel_index(np.argmax(priority), hole.shape))
         window = around(centre, half, hole.shape)
         missing = hole[window].copy()
+        left -= int(missing.sum())
         certainty = trust[window].sum() / patch**2
         taken = source(field, hole, whole, centre, half, reach)
         for array in (image, field):

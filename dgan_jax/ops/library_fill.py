@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage, spatial
 from scipy.interpolate import LinearNDInterpolator
 
+from dgan_jax.core import progress
+
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(image [H, W, C] in [0, 1] with zeros in the hole, hole [H, W] of bool, neither all nor nothing) -> [H, W, C]."""
 
@@ -29,14 +31,17 @@ def per_image(
         if missing.all():
             one[:] = 0
             continue
-        for place, own in regions(missing, reach):
+        places = list(regions(missing, reach))
+        for i, (place, own) in enumerate(places):
             known = one[place].astype(np.float64)
             known *= 0.5
             known += 0.5
             known[missing[place]] = 0
             if ranged and reach is not None and known.shape != one.shape:
                 spread(known, missing[place], reach, 0.5 * one[~missing] + 0.5)
-            one[place][own] = 2.0 * fill(known, missing[place])[own] - 1.0
+            with progress.part(i, len(places)):
+                one[place][own] = 2.0 * fill(known, missing[place])[own] - 1.0
+                progress.tell(1, 1)
     return result
 
 

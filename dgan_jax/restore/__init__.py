@@ -67,9 +67,9 @@ def check_given(task: Task, arrays: Mapping[str, Any], levels: Mapping[str, floa
 
 @dataclasses.dataclass(frozen=True)
 class Photograph:
-    """A photograph made ready: called with n, it returns its n-th restored version, uint8 [H, W, C].
+    """A photograph made ready: called with n, it returns its n-th restored version, [H, W, C].
 
-    `observe` of a call is told (windows done, windows in all).
+    `observe` of a call is told (windows done, windows in all). uint16 where the photograph is, else uint8.
     """
 
     prepared: Prepared
@@ -96,9 +96,9 @@ def photograph(
     levels: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> Photograph:
-    """Prepare a damaged photograph of any size, uint8 [H, W, C]; what is known of the damage is the task's to ask for.
+    """Prepare a damaged photograph of any size, uint8 or uint16 [H, W, C].
 
-    Pixels that are known exactly are returned bit for bit.
+    What is known of the damage is the task's to ask for. Pixels that are known exactly are returned bit for bit.
     """
     arrays = {name: value for name, value in (("hole", hole), ("kernel", kernel)) if value is not None}
     check_given(runner.task, arrays, levels or {})

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import numpy as np
 
+from dgan_jax.core import progress, shelf
 from dgan_jax.core.machine import memory
 from dgan_jax.core.parts import Measurement, System, Task
 from dgan_jax.core.programs import Programs, make_room
@@ -61,14 +62,28 @@ def planned(compiled: Any) -> tuple[float, float]:
 
 
 def unit(image: np.ndarray) -> np.ndarray:
-    """uint8 -> float32 in [-1, 1]; other arrays as they are."""
+    """uint8 or uint16 -> float32 in [-1, 1]; other arrays as they are."""
     # XLA makes of a division by a constant a product with its inverse: the same bits as `data.pipeline.to_unit`.
+    if image.dtype == np.uint16:
+        return image.astype(np.float32) * np.float32(1 / 32767.5) - 1
     return image.astype(np.float32) * np.float32(1 / 127.5) - 1 if image.dtype == np.uint8 else image
 
 
 def eight_bit(image: np.ndarray) -> np.ndarray:
     """[-1, 1] -> uint8, as `data.pipeline.to_bytes`."""
     return np.clip(np.rint((image + np.float32(1)) * np.float32(127.5)), 0, 255).astype(np.uint8)
+
+
+def rounded_to(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """[-1, 1] -> uint16, or uint8."""
+    if dtype != np.uint16:
+        return eight_bit(image)
+    return np.clip(np.rint((image + np.float32(1)) * np.float32(32767.5)), 0, 65535).astype(np.uint16)
+
+
+def seen(image: np.ndarray) -> np.ndarray:
+    """uint16 -> uint8: what looks at a whole picture needs no more."""
+    return np.round(image / np.float32(257)).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
 def shapes_of(tree: Any) -> Any:
@@ -100,14 +115,16 @@ class Runner:
 
     `tile`: the side of windows, None to choose it by the memory at hand. What is compiled is kept by shapes; a batch
     that is shorter than the first is filled up, so that it needs no program of its own. Keeps account of restoring:
-    seconds, and what XLA plans.
+    seconds, and what XLA plans. `kept`: all options that system and task are made of, as text; programs are then kept
+    on the disk too (`core.shelf`).
     """
 
     def __init__(
-        self, system: System, task: Task, variables: dict[str, Any], *, tile: int | None = None, overlap: int = OVERLAP
-    ) -> None:
+        self, system: System, task: Task, variables: dict[str, Any], *, tile: int | None = None,
+        overlap: int = OVERLAP, kept: str | None = None,
+    ) -> None:  # fmt: skip
         self.system, self.task, self.variables = system, task, jax.device_put(variables)
-        self.tile, self.overlap = tile, overlap
+        self.tile, self.overlap, self.kept = tile, overlap, kept
         self.programs = Programs()
         self.full = self.rows = 0
         self.asked: set[str] = set()
@@ -132,7 +149,7 @@ class Runner:
     def prepare(self, given: Given) -> "Prepared":
         """Damaged pictures made ready, to be restored with any keys.
 
-        given, all with a batch axis: `image` uint8 or float32 in [-1, 1], and what is told of the damage.
+        given, all with a batch axis: `image` uint8, uint16 or float32 in [-1, 1], and what is told of the damage.
         """
         make_room()
         given = {name: np.asarray(value) for name, value in given.items()}
@@ -170,8 +187,17 @@ class Runner:
                 return jax.tree.map(lambda x: x[None], one)
             return jax.vmap(self.task.observe)(example)
 
-        compiled = lambda: jax.jit(measure).lower(example).compile()
+        compiled = lambda: self.program("observe", measure, example)[0]
         return MEASURING.get(cast(Any, self.task), shapes_of(example), compiled)(example)
+
+    def program(self, what: str, function: Callable[..., Any], *args: Any) -> tuple[Any, bool]:
+        """Compiled, and whether that was done now."""
+        name = (
+            None
+            if self.kept is None
+            else shelf.named(what, self.kept, jax.tree.map(lambda x: (x.shape, str(x.dtype)), args))
+        )
+        return shelf.program(name, function, *args)
 
     def on_demand(self, example: Given) -> Measurement:
         """For functions on the host: what they do not ask for is not computed."""
@@ -187,13 +213,13 @@ class Runner:
         names = self.programs.get("names", shapes_of(small), lambda: list(jax.eval_shape(every, small)))
         return OnDemand(names, part)
 
-    def restored(self, y: Measurement, keys: jax.Array, spent: list[float]) -> np.ndarray:
+    def restored(self, y: Measurement, keys: jax.Array, spent: list[float], observe: Observe = unseen) -> np.ndarray:
         """[B, H, W, C] in [-1, 1], by `System.restore`, on the host. The seconds that it took, but for compilation, are
-        added to `spent`."""
+        added to `spent`. `observe` hears how far functions on the host are."""
 
         def compiled() -> Program:
             clock = time.perf_counter()
-            made = jax.jit(self.system.restore).lower(self.variables, y, keys).compile()
+            made, _ = self.program("restore", self.system.restore, self.variables, y, keys)
             self.compile_seconds += time.perf_counter() - clock
             return Program(made, *planned(made))
 
@@ -206,7 +232,8 @@ class Runner:
             call = program.call
             jax.block_until_ready(y)
         clock = time.perf_counter()
-        found = np.asarray(call(self.variables, y, keys))
+        with progress.heard(observe):
+            found = np.asarray(call(self.variables, y, keys))
         spent.append(time.perf_counter() - clock)
         return found
 
@@ -222,10 +249,14 @@ class Runner:
 
 
 class Prepared:
-    """Damaged pictures made ready: called with keys [B], it returns uint8 [B, H, W, C], known pixels bit for bit."""
+    """Damaged pictures made ready: called with keys [B], it returns [B, H, W, C], known pixels bit for bit.
+
+    Of 16 bits where the pictures are (nothing is rounded to 8 bits on the way), else uint8.
+    """
 
     def __init__(self, runner: Runner, given: Given) -> None:
         self.runner, self.given, self.sound = runner, given, runner.sound(given)
+        self.dtype = np.dtype(np.uint16 if given["image"].dtype == np.uint16 else np.uint8)
         self.count, height, width = given["image"].shape[:3]
         self.height, self.width = runner.scale * height, runner.scale * width
 
@@ -244,9 +275,9 @@ class Prepared:
         return self.given["hole"][i] > 0 if "hole" in self.given else np.zeros((self.height, self.width, 1), bool)
 
     def original(self, i: int) -> np.ndarray:
-        """uint8 [H, W, C]."""
+        """[H, W, C] as a file holds it."""
         image = self.given["image"][i]
-        return image if image.dtype == np.uint8 else eight_bit(image)
+        return image if image.dtype == self.dtype else eight_bit(image)
 
 
 class Whole(Prepared):
@@ -274,9 +305,9 @@ class Whole(Prepared):
         runner, y = self.runner, self.y
         keys = keys if runner.system.host else self.filled(keys)
         spent: list[float] = []
-        restored = runner.restored(y, keys, spent)
+        restored = runner.restored(y, keys, spent, observe)
         runner.account(sum(spent), len(keys))
-        result = eight_bit(restored[: self.count, : self.height, : self.width])
+        result = rounded_to(restored[: self.count, : self.height, : self.width], self.dtype)
         for i in range(self.count):
             missing = self.missing(i)
             if missing is not None:
@@ -307,7 +338,7 @@ class InWindows(Prepared):
         if i not in self.surveyed:
             given = {name: value[i] for name, value in self.given.items()}
             survey = getattr(self.runner.task, "survey", None)
-            self.surveyed = {i: given | ({} if survey is None else survey(given["image"], given))}
+            self.surveyed = {i: given | ({} if survey is None else survey(seen(given["image"]), given))}
         return self.surveyed[i]
 
     def windows(self, i: int) -> list[Window]:
@@ -366,14 +397,14 @@ class InWindows(Prepared):
         return np.stack(results)
 
     def canvas(self, i: int) -> tuple[np.ndarray, Blend]:
-        """uint8 [H, W, C], with what is known, and what windows are to be added to."""
+        """[H, W, C] with what is known, and what windows are to be added to."""
         missing, channels = self.missing(i), self.given["image"].shape[-1]
-        empty = lambda: np.zeros((self.height, self.width, channels), np.uint8)
+        empty = lambda: np.zeros((self.height, self.width, channels), self.dtype)
         result = empty() if missing is None else self.original(i).copy()
 
         def write(top: int, mean: np.ndarray) -> None:
             rows = slice(top, min(top + len(mean), self.height))
-            found = eight_bit(mean[: rows.stop - top, : self.width])
+            found = rounded_to(mean[: rows.stop - top, : self.width], self.dtype)
             result[rows] = found if missing is None else np.where(missing[rows], found, result[rows])
 
         return result, Blend(*self.room, channels, self.tile[0], write)

@@ -1,7 +1,6 @@
 """Checkpoints of a run: Orbax, with the resolved config and the versions beside the arrays."""
 
 import contextlib
-import importlib.metadata
 import shutil
 import time
 import warnings
@@ -13,21 +12,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from dgan_jax.core.machine import versions
 from dgan_jax.train.manifest import NAME, flaw, seal
 from dgan_jax.train.state import TrainState
-
-PACKAGES = ("dgan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-
-
-def versions() -> dict[str, str]:
-    """Version of every package that a result depends on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def check_shapes(folder: Path, like: TrainState) -> None:

@@ -10,7 +10,6 @@ from dgan_jax.core.experiment import Experiment
 from dgan_jax.core.files import write_atomically
 from dgan_jax.core.parts import System
 from dgan_jax.train import weights
-from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.runs import Difference, built, differences, state_like
 from dgan_jax.train.stages import stage_at
 
@@ -87,6 +86,8 @@ def reached(folder: Path, keep: int) -> int | None:
     """The step of the newest intact checkpoint of a run."""
     if not (folder / "checkpoints").is_dir():
         return None
+    from dgan_jax.train.checkpoint import Checkpoints
+
     checkpoints = Checkpoints(folder / "checkpoints", keep=keep)
     try:
         return checkpoints.newest()

@@ -23,6 +23,7 @@ from dgan_jax.train import going_on, parallel
 from dgan_jax.train.beginning import beginning_with, check_beginning
 from dgan_jax.train.checkpoint import Checkpoints
 from dgan_jax.train.configs import to_dict
+from dgan_jax.train.ending import Diverged, Stopped
 from dgan_jax.train.lock import Lock
 from dgan_jax.train.log import Log, Means, read
 from dgan_jax.train.preview import ANSWER, Preview
@@ -30,14 +31,6 @@ from dgan_jax.train.runs import MACHINE, built, fresh_state, open_batches, state
 from dgan_jax.train.signals import stop_signals
 from dgan_jax.train.stages import Calls, compile_stage, stage_at
 from dgan_jax.train.state import Guard, TrainState, enter_stages
-
-
-class Stopped(Exception):
-    """The run was asked to stop; its checkpoint is written."""
-
-
-class Diverged(Exception):
-    """Losses stayed without a finite value after every rollback that was allowed."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from dgan_jax.core.experiment import Experiment
+from dgan_jax.core.machine import versions
 from dgan_jax.core.targets import beginnings
 from dgan_jax.data.safetensors_file import read_weights, write_weights
-from dgan_jax.train.checkpoint import versions
 from dgan_jax.train.configs import from_dict, to_dict
 
 FOLDER = Path(__file__).parent.parent / "weights"
@@ -75,6 +75,13 @@ def read(path: Path) -> Trained:
 def shapes(tree: Any) -> Any:
     """The shape of each leaf, in its place."""
     return jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
+
+
+def widened(held: dict[str, Any]) -> dict[str, Any]:
+    """Variables of a file as they are restored with: parameters of float32, and an entry for each kind and player."""
+    wide = lambda leaf: leaf.astype(np.float32) if jax.dtypes.issubdtype(leaf.dtype, np.floating) else leaf
+    params = jax.tree.map(wide, held["params"])
+    return {"params": params, "model_state": {player: {} for player in params} | held.get("model_state", {})}
 
 
 def fitted(path: Path, held: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
