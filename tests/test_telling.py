@@ -9,10 +9,10 @@ from PIL import Image, ImageCms
 
 from dgan_jax import api
 from dgan_jax.cli.main import main
-from dgan_jax.core import progress
 from dgan_jax.data import images, left_out
 from dgan_jax.data.images import read_native
 from dgan_jax.data.masks import inside
+from dgan_jax.ops import progress
 from dgan_jax.restore.account import seam
 
 

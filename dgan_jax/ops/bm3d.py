@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.fft import dct
 
-from dgan_jax.core import progress
-from dgan_jax.ops import block_matching
+from dgan_jax.ops import block_matching, progress
 from dgan_jax.ops.blocks import BASIS, SIDE
 
 REACH = 19

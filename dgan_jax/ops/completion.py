@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import ndimage
 
-from dgan_jax.core import progress
+from dgan_jax.ops import progress
 from dgan_jax.ops.filling import (
     COLOURS,
     NOWHERE,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from dgan_jax.core import progress
+from dgan_jax.ops import progress
 from dgan_jax.ops.completion import complete, surroundings
 from dgan_jax.ops.filling import Style
 

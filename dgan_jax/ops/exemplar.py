@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from dgan_jax.core import progress
+from dgan_jax.ops import progress
 
 OUTSIDE = np.inf
 

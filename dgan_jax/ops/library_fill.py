@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage, spatial
 from scipy.interpolate import LinearNDInterpolator
 
-from dgan_jax.core import progress
+from dgan_jax.ops import progress
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(image [H, W, C] in [0, 1] with zeros in the hole, hole [H, W] of bool, neither all nor nothing) -> [H, W, C]."""

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, cast
 import jax
 import numpy as np
 
-from dgan_jax.core import progress, shelf
+from dgan_jax.core import shelf
 from dgan_jax.core.machine import memory
 from dgan_jax.core.parts import Measurement, System, Task
 from dgan_jax.core.programs import Programs, make_room
+from dgan_jax.ops import progress
 from dgan_jax.restore.windows import Blend, Window, cut, padded, padded_side, plan, rounded
 from dgan_jax.tasks.generate import Generate
 
