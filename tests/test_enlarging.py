@@ -14,7 +14,7 @@ from dgan_jax.nets import srvgg
 from dgan_jax.nets.vgg import VGG
 from dgan_jax.nets.vgg_critic import VGGCritic
 from dgan_jax.systems import enlarging
-from dgan_jax.systems.gan import esrgan, rrdb, srgan, srresnet
+from dgan_jax.systems.gan import esrgan, ranksrgan, rrdb, srgan, srresnet
 from dgan_jax.systems.gan import srvgg as compact
 from dgan_jax.tasks.denoise import Denoise
 from dgan_jax.tasks.superres import SuperResolution
@@ -139,7 +139,7 @@ def test_the_generator_pays_for_features_of_vgg19_that_no_program_holds(monkeypa
     params = jax.jit(VGG(19, ("conv1_2",)).init)(jax.random.key(3), jnp.zeros((1, 8, 8, 3)))["params"]
     monkeypatch.setattr(pretrained, "read", lambda name, folder: pretrained.Judge(params, name))
     config = esrgan.Config(
-        **SMALL, l1=0.0, adversarial=0.0, vgg_layer="conv1_2", critic_features=2, critic_stages=2, critic_hidden=4
+        **SMALL, l1=0.0, adversarial=0.0, vgg_layers=("conv1_2",), critic_features=2, critic_stages=2, critic_hidden=4
     )
     system, batch, keys, y = traced(config, SuperResolution(scale=4))
     frozen = {name: read() for name, read in system.frozen.items()}
@@ -155,6 +155,28 @@ def test_the_generator_pays_for_features_of_vgg19_that_no_program_holds(monkeypa
     slope = jax.jit(jax.grad(lambda params: run(params)["generator/vgg"]))(made.params)
     assert np.any(slope["generator"]["out"]["kernel"])
     assert not np.any(slope["critic"]["out"]["kernel"])
+
+
+def test_a_ranker_learns_from_the_networks_of_three_levels_which_stay_as_they_are():
+    config = ranksrgan.Config(
+        features=2, blocks=1, ranker_share=1.0, levels="networks", level_blocks=1, level_growth=2, niqe_block=8,
+        ranker_features=2, ranker_stages=2, critic_features=2, critic_stages=2, vgg=0.0,
+    )  # fmt: skip
+    system, batch, keys, y = traced(config, SuperResolution(scale=2))
+    assert {"level_esrgan", "level_srgan", "level_srresnet"} < set(system.players)
+    (stage,) = system.stages
+    assert set(stage.optimizers) == {"ranker"}
+    (phase,) = stage.objective.phases
+
+    def run():
+        made = initialise(keys[0], system, y)
+        draws = jax.vmap(stage.objective.draw)(keys, batch)
+        context = Context(made.model_state, {}, jnp.zeros((), jnp.int32))
+        return jax.grad(lambda params: phase.loss(params, context, batch, draws)[0])(made.params)
+
+    slopes = jax.jit(run)()
+    moved = {player for player, slope in slopes.items() if any(np.any(leaf) for leaf in jax.tree.leaves(slope))}
+    assert moved == {"ranker"}
 
 
 def test_generator_and_critic_each_learn_from_what_the_other_was():

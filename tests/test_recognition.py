@@ -70,6 +70,7 @@ def told(state, tmp_path, task=None):
         ("sr_esrgan_oldnames", {"features": 16, "blocks": 2, "growth": 8}, 4),
         ("sr_msrresnet_x4", {"features": 16, "blocks": 3}, 4),
         ("sr_msrresnet_x2", {"features": 12, "blocks": 2}, 2),
+        ("sr_ranksrgan_generator", {"features": 16, "blocks": 2, "network": "trunk"}, 4),
     ],
 )
 @pytest.mark.parametrize("wrap", ["", "params_ema", "module.", "netG.", "module.netG."])
@@ -84,7 +85,7 @@ def test_networks_of_any_size_are_told_in_every_wrapping(name, system, scale, wr
     assert held.experiment.task.scale == scale
     assert f"enlarges {scale} times" in held.words
     module = held.system.players["generator"].module
-    rules = srresnet if "msrresnet" in name else of_rrdb
+    rules = of_rrdb if "rrdb" in name or "esrgan_old" in name else srresnet
     wanted = rules.generator_variables(module, state)
     jax.tree.map(np.testing.assert_array_equal, held.variables["params"]["generator"], wanted["params"])
 
@@ -124,6 +125,33 @@ def test_a_file_of_a_published_config_is_told_by_its_names_and_shapes(tmp_path):
     held = told({"gen_state_dict": {f"module.{name}": value for name, value in state.items()}}, tmp_path)
     assert systems.name_of(held.experiment.system) == "sngan"
     assert "config sngan_cifar10" in held.words
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "system", "sizes"),
+    [
+        ("dcgan", "G.", "gan", {"features": 8, "latent": 20, "levels": 4}),
+        ("sngan_generator", "", "sngan", {"features": 24, "latent": 32, "network": "resnet"}),
+        ("dcgan_generator", "", "sngan", {"features": 64, "latent": 16, "network": "dcgan"}),
+        ("sndcgan_discriminator", "", "sngan", {"critic_features": 64, "network": "dcgan"}),
+        ("ddpm_unet", "", "ddpm", {"features": 32}),
+        ("ddgan_generator", "", "ddgan", {}),
+    ],
+)
+def test_networks_like_those_of_a_config_are_told_in_other_sizes(name, network, system, sizes, tmp_path):
+    shapes = json.loads(str(np.load(FIXTURES / f"{name}.npz")["meta"]))["state"]
+    shapes = [(name.removeprefix(network), shape) for name, shape in shapes if name.startswith(network)]
+    vectors = []
+    for layer, shape in shapes:
+        if layer.endswith("weight_orig"):
+            vectors += [(f"{layer[:-5]}_u", (shape[0],)), (f"{layer[:-5]}_v", (int(np.prod(shape[1:])),))]
+    held = told(drawn([*shapes, *vectors]), tmp_path)
+    assert systems.name_of(held.experiment.system) == system
+    assert "other sizes" in held.words or name == "sndcgan_discriminator"  # which a small config has
+    assert {name: getattr(held.experiment.system, name) for name in sizes} == sizes
+    assert sum(leaf.size for leaf in jax.tree.leaves(held.variables)) == sum(
+        int(np.prod(shape)) for layer, shape in [*shapes, *vectors] if "num_batches" not in layer
+    )
 
 
 def test_what_is_not_told_is_one_sentence_that_says_what_came_nearest(tmp_path, capsys):

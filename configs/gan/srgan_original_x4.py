@@ -19,7 +19,7 @@ def get_config() -> Experiment:
             network="original",
             l1=0.0,
             vgg=1 / 12.75**2,
-            vgg_layer="relu5_4",
+            vgg_layers=("relu5_4",),
             vgg_distance="l2",
             adversarial=1e-3,
             critic_stages=4,

@@ -3,6 +3,7 @@
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.convert.recognition import Shapes
 from dgan_jax.convert.trees import Path, State, channels_of, fill, leaf_of, stripped, tensor, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 
@@ -198,3 +201,14 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
 
 
 SIGNS = (r"all_modules\.\d+\..+", r"z_transform\.\d+\.(weight|bias)")
+
+
+def adapted(experiment: Experiment, shapes: Shapes) -> Experiment:
+    """The config with the sizes that a generator's file tells, for images of the config's size."""
+    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    told = inferred_arguments(state, experiment.data.size)
+    names = ("features", "multipliers", "blocks", "attention", "latent_layers", "latent_embedding")
+    latent = shapes["z_transform.1.weight"][1]
+    system = dataclasses.replace(experiment.system, latent=latent, **{name: told[name] for name in names})
+    data = dataclasses.replace(experiment.data, channels=told["out_channels"])
+    return dataclasses.replace(experiment, system=system, data=data)

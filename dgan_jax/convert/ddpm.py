@@ -4,6 +4,7 @@ diffusion's U-Net; both ways.
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.convert.recognition import Shapes
 from dgan_jax.convert.trees import Path, State, fill, leaf_of, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.core.names import unknown
 from dgan_jax.nets.adm_unet import ADMUNet
 from dgan_jax.nets.ddpm_unet import DDPMUNet, geometric_sigmas
@@ -240,3 +243,19 @@ SIGNS = (
     r"(down|up)\.\d+\.(block|attn|downsample|upsample)\..+|mid\.(block|attn)_\d\..+",
     r"(input_blocks|middle_block|output_blocks|time_embed|out)\.\d+\..+|label_emb\.weight|(time_embed|out)\.\d+\.\w+",
 )
+
+
+def adapted(experiment: Experiment, shapes: Shapes) -> Experiment:
+    """The config with the sizes that a file in DDIM's naming tells, for images of the config's size."""
+    if experiment.system.network != "ddpm" or "conv_in.weight" not in shapes:
+        raise ValueError("only files in DDIM's naming tell all sizes of their network")
+    features, channels = shapes["conv_in.weight"][:2]
+    found = [match for match in (re.match(r"down\.(\d+)\.block\.(\d+)\.", name) for name in shapes) if match]
+    levels, blocks = (1 + max(int(match[group]) for match in found) for group in (1, 2))
+    attended = [level for level in range(levels) if any(name.startswith(f"down.{level}.attn.") for name in shapes)]
+    system = dataclasses.replace(
+        experiment.system, features=features, blocks=blocks,
+        multipliers=tuple(shapes[f"down.{level}.block.0.conv1.weight"][0] // features for level in range(levels)),
+        attention=tuple(experiment.data.size // 2**level for level in attended),
+    )  # fmt: skip
+    return dataclasses.replace(experiment, system=system, data=dataclasses.replace(experiment.data, channels=channels))

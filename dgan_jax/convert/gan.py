@@ -3,6 +3,7 @@
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert.gan_names import known, leaf_of
+from dgan_jax.convert.recognition import Shapes
 from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets.dcgan import Critic, Generator
 
 
@@ -70,3 +73,18 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
 
 
 SIGNS = (r"main\.\d+\.(weight|bias|running_mean|running_var|num_batches_tracked)",)
+
+
+def adapted(experiment: Experiment, shapes: Shapes) -> Experiment:
+    """The config with the sizes of a generator's or a critic's file."""
+    convolutions = sorted(int(name.split(".")[1]) for name, shape in shapes.items() if len(shape) == 4)
+    first, last = (shapes[f"main.{i}.weight"] for i in (convolutions[0], convolutions[-1]))
+    levels = len(convolutions) - 1
+    if "main.1.running_mean" in shapes:
+        own = {"features": first[1] // 2 ** (levels - 1), "latent": first[0]}
+        channels = last[1]
+    else:
+        own, channels = {"critic_features": first[0]}, first[1]
+    system = dataclasses.replace(experiment.system, levels=levels, **own)
+    data = dataclasses.replace(experiment.data, size=4 * 2**levels, channels=channels)
+    return dataclasses.replace(experiment, system=system, data=data)

@@ -110,3 +110,6 @@ def network_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player from a published file: there is one network."""
     return {"denoiser": {"params": network_params(modules["denoiser"], state)}}
+
+
+SIGNS = (r"all_modules\.\d+\..+", "sigmas")

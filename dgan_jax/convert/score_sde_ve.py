@@ -1,5 +1,5 @@
 """Published checkpoints of score SDE (yang-song/score_sde_pytorch): see `score_names`."""
 
-from dgan_jax.convert.score_names import players
+from dgan_jax.convert.score_names import SIGNS, players
 
-__all__ = ["players"]
+__all__ = ["SIGNS", "players"]

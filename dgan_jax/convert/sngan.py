@@ -3,6 +3,8 @@
 The parity tests load their weights by these rules, so passing parity is the proof that checkpoints load.
 """
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.convert.gan_names import known, layers, leaf_of, spectral_layout
+from dgan_jax.convert.recognition import Shapes
 from dgan_jax.convert.trees import Path, State, fill, stripped, unfill
+from dgan_jax.core.experiment import Experiment
 from dgan_jax.nets import dcgan
 
 BLOCK = {"conv_in": "c1", "conv_out": "c2", "skip": "c_sc", "norm_in": "b1", "norm_out": "b2"}
@@ -114,3 +118,22 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
 SIGNS = (
     r"block\d\.(c1|c2|c_sc|b1|b2)\.\w+", r"(l[0145]|b5|c5|c\d_\d|c\d|bn\d|dc\d)\.\w+",
 )  # fmt: skip
+
+
+def adapted(experiment: Experiment, shapes: Shapes) -> Experiment:
+    """The config with the sizes of a generator's or a critic's file, of either kind of network."""
+    found: dict[str, Any] = {}
+    if "l1.weight" in shapes or "l0.weight" in shapes:
+        small = "l0.weight" in shapes
+        wide, found["latent"] = shapes["l0.weight" if small else "l1.weight"]
+        found["features"] = shapes["dc1.weight" if small else "block2.c1.weight"][0]
+        found["bottom"] = math.isqrt(wide // found["features"])
+    elif "c3_0.weight_orig" in shapes:
+        small, found["critic_features"] = True, shapes["c3_0.weight_orig"][0]
+        found["bottom"] = math.isqrt(shapes["l4.weight_orig"][1] // found["critic_features"])
+    else:
+        small, found["critic_features"] = False, shapes["block1.c1.weight_orig"][0]
+    found["network"] = "dcgan" if small else "resnet"
+    system = dataclasses.replace(experiment.system, **found)
+    data = dataclasses.replace(experiment.data, size=8 * system.bottom)
+    return dataclasses.replace(experiment, system=system, data=data)

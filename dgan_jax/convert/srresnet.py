@@ -104,7 +104,7 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
 
 
 SIGNS = (
-    r"(conv_first|upconv\d+|HRconv|conv_hr|conv_last)\.(weight|bias)",
+    r"(conv_first|LRconv|upconv\d+|HRconv|conv_hr|conv_last)\.(weight|bias)",
     r"(body|recon_trunk)\.\d+\.conv[12]\.(weight|bias)",
 )
 
@@ -112,10 +112,10 @@ SIGNS = (
 def described(shapes: Shapes, task: str | None) -> tuple[Experiment, str]:
     """What the shapes of a file's tensors tell of its network, in either naming."""
     given = arguments(older(shapes))  # type: ignore[arg-type]
-    own = {name: given[name] for name in ("features", "blocks")}
+    network, called = ("trunk", "RankSRGAN's") if "LRconv.weight" in shapes else ("msrresnet", "MSRResNet: SRResNet's")
     wanted = task_for(given["scale"], task)
+    config = srresnet.Config(network=network, features=given["features"], blocks=given["blocks"])
     words = (
-        f"MSRResNet (SRResNet, SRGAN): {words_for(given['scale'], wanted)}, " + "{blocks} blocks, {features} features"
+        f"{called} generator: {words_for(given['scale'], wanted)}, {config.blocks} blocks, {config.features} features"
     )
-    experiment = Experiment(system=srresnet.Config(**own), task=wanted, data=data_for(given["out_channels"]))
-    return experiment, words.format(**own)
+    return Experiment(system=config, task=wanted, data=data_for(given["out_channels"])), words

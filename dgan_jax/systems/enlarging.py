@@ -18,8 +18,9 @@ from flax import linen as nn
 from dgan_jax import pretrained, tasks
 from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task, Variables
-from dgan_jax.core.restarts import cosine_restarts, multistep
-from dgan_jax.nets.srresnet import MSRResNet, SRResNet
+from dgan_jax.core.restarts import cosine_restarts, multistep, warm_cosine_restarts
+from dgan_jax.nets.rrdb import RRDBNet, shape_of
+from dgan_jax.nets.srresnet import MSRResNet, SRResNet, TrunkResNet
 from dgan_jax.nets.vgg_critic import VGGCritic
 from dgan_jax.objectives import enlarging as objectives
 from dgan_jax.objectives.enlarging import Distances, Enlarge, Game, Judge, to_unit_range
@@ -94,8 +95,10 @@ class Adversarial(Restoring):
     """Weight of the mean absolute error."""
     vgg: float = 1.0
     """Weight of VGG19's features, whose weights are read from DGAN_WEIGHTS; 0 does without."""
-    vgg_layer: str = "conv5_4"
+    vgg_layers: tuple[str, ...] = ("conv5_4",)
     """conv5_4 is before its activation, relu5_4 behind it."""
+    vgg_weights: tuple[float, ...] = (1.0,)
+    """Of each layer, within `vgg`."""
     vgg_distance: str = "l1"
     """l1 or l2."""
     adversarial: float = 5e-3
@@ -114,6 +117,12 @@ class Adversarial(Restoring):
     milestones: tuple[float, ...] = (0.125, 0.25, 0.5, 0.75)
     """Where the rates are multiplied by `gamma`, as parts of the stage."""
     gamma: float = 0.5
+    cycles: int = 0
+    """Instead: cosines that the rates fall along, one after the other; 0: none."""
+    warm: float = 0.0
+    """Part of each cycle in which the rates climb, from a tenth."""
+    learning_rate_end: float = 1e-7
+    """Where each cycle ends."""
     realism: float = 1.0
     """When restoring: 0 is the network that the adversarial training began with, 1 the one that it ended with, what is
     between is between."""
@@ -127,9 +136,45 @@ class Adversarial(Restoring):
         if not all(0 < place < 1 for place in self.milestones):
             raise ValueError(f"system.milestones are parts of the stage, in (0, 1); got {self.milestones}")
         lookup("distance", self.vgg_distance, PERCEPTUAL)
+        if len(self.vgg_layers) != len(self.vgg_weights):
+            raise ValueError(f"system.vgg_weights needs one for each of {self.vgg_layers}, got {self.vgg_weights}")
+        if self.cycles < 0 or not 0 <= self.warm < 1:
+            raise ValueError(f"system.cycles is 0 or more and warm in [0, 1), got {self.cycles}, {self.warm}")
         for name in ("critic_features", "critic_stages", "critic_size", "critic_hidden"):
             if getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dense(Restoring):
+    """Options of ESRGAN's network."""
+
+    features: int = 64
+    blocks: int = 23
+    growth: int = 32
+    """What each convolution of a dense block adds."""
+    fold: int = 0
+    """Pixels that are folded into one first; 0: as BasicSR does, 2 for a factor of 2 and 4 for a factor of 1. Many
+    networks that people share fold none for any factor: 1."""
+    remat: bool = False
+    """Recompute the blocks in the backward pass: less memory, more time."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("features", "blocks", "growth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        if self.fold not in (0, 1, 2, 4):
+            raise ValueError(f"system.fold must be 0, 1, 2 or 4, got {self.fold}")
+
+
+def dense_network(config: Dense, task: Task, spec: Spec) -> RRDBNet:
+    """ESRGAN's network for the factor of a task."""
+    fold, doublings = shape_of(scale_of(task), config.fold)
+    return RRDBNet(
+        config.features, config.blocks, config.growth, fold, doublings, spec.channels, jnp.dtype(config.dtype),
+        config.remat,
+    )  # fmt: skip
 
 
 WHEN_RESTORING = ("agree", "back_projection")
@@ -161,20 +206,24 @@ class Residual(Protocol):
     def dtype(self) -> str: ...
 
 
+NETWORKS = ("msrresnet", "original", "trunk")
+
+
 def check_network(config: Residual) -> None:
     """A ValueError unless the options describe a network."""
-    if config.network not in ("msrresnet", "original"):
-        raise unknown("network", config.network, ("msrresnet", "original"))
+    if config.network not in NETWORKS:
+        raise unknown("network", config.network, NETWORKS)
     if config.features < 1 or config.blocks < 1:
         raise ValueError(f"system.features and blocks must be at least 1, got {config.features}, {config.blocks}")
 
 
-def residual_network(config: Residual, task: Task, spec: Spec) -> MSRResNet | SRResNet:
-    """SRResNet in either form."""
+def residual_network(config: Residual, task: Task, spec: Spec) -> MSRResNet | TrunkResNet | SRResNet:
+    """SRResNet in one of its forms."""
     scale, dtype = scale_of(task), jnp.dtype(config.dtype)
     if config.network == "original":
         return SRResNet(config.features, config.blocks, scale, spec.channels, spec.axis_name, dtype)
-    return MSRResNet(config.features, config.blocks, scale, spec.channels, dtype)
+    network = TrunkResNet if config.network == "trunk" else MSRResNet
+    return network(config.features, config.blocks, scale, spec.channels, dtype)
 
 
 def judging(critic: VGGCritic) -> Judge:
@@ -200,18 +249,26 @@ def adam(config: Restoring, schedule: optax.ScalarOrSchedule) -> optax.GradientT
     return optax.adam(schedule, b1=config.beta1, b2=config.beta2, eps=1e-8)
 
 
+def ends_of(steps: int, count: int) -> list[int]:
+    """Where as many equal periods end as fit."""
+    count = min(count, steps)
+    return [round(steps * (i + 1) / count) for i in range(count)]
+
+
 def cycles(config: Regression, steps: int) -> optax.Schedule:
-    """As many equal periods as fit."""
+    """The rate of a training by the error alone."""
     if not config.cycles:
         return optax.constant_schedule(config.learning_rate)
-    count = min(config.cycles, steps)
-    ends = [round(steps * (i + 1) / count) for i in range(count)]
-    return cosine_restarts(config.learning_rate, [b - a for a, b in zip([0, *ends], ends, strict=False)],
-                           config.learning_rate_end)  # fmt: skip
+    ends = ends_of(steps, config.cycles)
+    periods = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    return cosine_restarts(config.learning_rate, periods, config.learning_rate_end)
 
 
 def falling(rate: float, config: Adversarial, steps: int) -> optax.Schedule:
-    """A rate that falls by `gamma` at each milestone, a share of the steps."""
+    """A rate that falls by `gamma` at each milestone, a share of the steps, or along cycles."""
+    if config.cycles:
+        ends = ends_of(steps, config.cycles)
+        return warm_cosine_restarts(rate, ends, warm=round(config.warm * ends[0]), end=config.learning_rate_end)
     return multistep(rate, [round(place * steps) for place in config.milestones], config.gamma)
 
 
@@ -264,20 +321,24 @@ def adversarial_stages(
 
 def adversary(
     config: Adversarial, task: Task, spec: Spec, module: nn.Module, *, multiple: int, game: Game,
-    distances: Distances | None = None,
+    more: Distances | None = None,
     shown: Callable[[jax.Array, Measurement], jax.Array] = lambda image, y: image,
 ) -> System:  # fmt: skip
     """Players "generator", "regressor" (of the same network, kept) and "critic".
 
-    `distances` take the place of the mean absolute error and VGG19's features.
+    `more` distances stand beside the mean absolute error and VGG19's features.
     """
     enlarge = enlarger(module)
     critic = VGGCritic(
         config.critic_features, config.critic_stages, config.critic_hidden, config.critic_size,
         axis_name=spec.axis_name, dtype=jnp.dtype(config.dtype),
     )  # fmt: skip
-    look_at = objectives.through_vgg19({config.vgg_layer: 1.0}, PERCEPTUAL[config.vgg_distance])
-    own: Distances = distances or {"l1": (config.l1, objectives.absolute), "vgg": (config.vgg, look_at)}
+    layers = dict(zip(config.vgg_layers, config.vgg_weights, strict=True))
+    own: Distances = {
+        "l1": (config.l1, objectives.absolute),
+        "vgg": (config.vgg, objectives.through_vgg19(layers, PERCEPTUAL[config.vgg_distance])),
+        **(more or {}),
+    }
     objective = objectives.adversarial(
         enlarge=enlarge, judge=judging(critic), measure=task.measure, distances=own, game=game,
         weight=config.adversarial, shown=shown,

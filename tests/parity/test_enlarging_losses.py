@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, nhwc
+from published import args_of, error, fixtures, meta_of, nhwc
 
 from dgan_jax.core import restarts
-from dgan_jax.objectives import adversarial, enlarging, relativistic
+from dgan_jax.objectives import adversarial, best_buddy, enlarging, ranking, relativistic
 from dgan_jax.objectives.enlarging import Seen
+from dgan_jax.ops import resize
 
 
 def of(data, name):
@@ -81,3 +82,41 @@ def test_learning_rates_are_the_published_ones_at_every_step(path):
         wanted = of(data, name)
         ours = jax.jit(jax.vmap(schedule))(jnp.arange(len(wanted)))
         np.testing.assert_allclose(ours, wanted, rtol=2e-4, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("path", fixtures("sr_bebygan_losses"))
+def test_best_buddies_and_flat_regions_are_the_published_ones(path):
+    data, args = np.load(path), args_of(path)
+    image, truth = (jnp.asarray(nhwc(data[f"in.{name}"])) for name in ("x", "gt"))
+    weights = args["alpha"], args["beta"]
+    loss = lambda image: best_buddy.best_buddy(image, truth, *weights)
+    value, slope = jax.jit(jax.value_and_grad(loss))(image)
+    chosen = best_buddy.buddies(image, truth, *weights)
+    assert np.mean(np.asarray(chosen) == of(data, "index")) >= 0.999
+    assert error(value, of(data, "bbl")) < 1e-4
+    # A buddy that rounding chose among two has slopes of its own.
+    same = np.array_equal(chosen, of(data, "index"))
+    assert error(slope, nhwc(of(data, "grad_x"))) < (1e-4 if same else 0.05)
+    for name, factor in (("gt_half", 2), ("gt_quarter", 4)):
+        assert error(resize.reduce(truth, factor, "torch"), nhwc(of(data, name))) < 1e-5, name
+
+    low = nhwc(of(data, "bp_lr"))
+    scale = truth.shape[1] // low.shape[1]
+    assert error(resize.reduce(truth, scale), low) < 1e-5
+    assert best_buddy.back_projection(truth, jnp.asarray(low)) < 1e-6
+    assert abs(best_buddy.back_projection(truth + 0.25, jnp.asarray(low)) - 0.25) < 1e-5
+    assert "unbiased std in 11x11 < 0.025" in meta_of(path)["notes"].lower()
+    for name, options in (("flat_mask", {}), ("flat_mask_k5", {"size": 5, "deviation": 0.06})):
+        mask = best_buddy.flat(jnp.asarray(low), scale, **options)
+        assert np.mean(np.asarray(mask) == nhwc(of(data, name))) >= 0.995, name
+        assert 0 < np.mean(mask) < 1 or not np.ptp(of(data, name))
+
+
+@pytest.mark.parametrize("path", fixtures("sr_gan_losses"))
+def test_the_rankers_losses_are_the_published_ones(path):
+    data = np.load(path)
+    first, second, *labels = (data[f"in.{name}"] for name in ("score1", "score2", "label1", "label2"))
+    worse = np.where(labels[0] >= labels[1], 1.0, -1.0).astype(np.float32)
+    assert error(ranking.margin(first, second, worse), of(data, "rank_margin")) < 1e-5
+    weight = 0.03  # as the fixture's notes say
+    assert error(weight * ranking.content(jnp.asarray(second)), of(data, "rank_content")) < 1e-5

@@ -65,11 +65,13 @@ CRITICS = ("sr_vgg_discriminator", "sr_bebygan_discriminator", "sr_ranksrgan_dis
 
 @pytest.mark.parametrize("path", fixtures(*CRITICS))
 def test_a_critic_of_enlarging_judges_as_the_published_one_does(path):
-    data, state, meta = np.load(path), recipe_state(path), meta_of(path)
+    data, state, meta, args = np.load(path), recipe_state(path), meta_of(path), args_of(path)
     network = vgg_critic.Ranker if path.stem == "sr_ranker" else vgg_critic.VGGCritic
-    module = network(**vgg_critics.arguments(args_of(path), meta["class"]))
+    module = network(**vgg_critics.arguments(args, meta["class"]))
+    (channels,) = (args[name] for name in ("num_in_ch", "in_nc", "in_chl") if name in args)
     x = data["in.x"] if "in.x" in data else (data["in.x_u8"].astype(np.float32) - 128) / 4
     variables = vgg_critics.variables(module, state, x.shape[-1])
+    assert x.shape[1] == channels
     assert count(variables) == meta["parameters"]
 
     @jax.jit

@@ -23,7 +23,7 @@ class Config(enlarging.Adversarial):
     """Defaults are BasicSR's."""
 
     network: str = "msrresnet"
-    """msrresnet or original."""
+    """msrresnet, original, or trunk, the generator of RankSRGAN."""
     features: int = 64
     blocks: int = 16
 

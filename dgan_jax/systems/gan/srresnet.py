@@ -22,7 +22,7 @@ class Config(enlarging.Regression):
     """Defaults are BasicSR's for DIV2K."""
 
     network: str = "msrresnet"
-    """msrresnet or original."""
+    """msrresnet, original, or trunk, the generator of RankSRGAN."""
     features: int = 64
     blocks: int = 16
 
