@@ -30,9 +30,10 @@ from dgan_jax.evaluate.inputs import seen
 from dgan_jax.report import Report
 from dgan_jax.restore import Photograph, Runner, photograph, restorer
 from dgan_jax.tasks.inpaint import FILLS, Inpaint
+from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.tasks.superres import SCALES, SuperResolution
 from dgan_jax.train import configs, weights
-from dgan_jax.train.runs import built, claim, fresh_state, load, solving, state_like, write_state
+from dgan_jax.train.runs import built, claim, experiment_of, fresh_state, load, solving, state_like, write_state
 from dgan_jax.train.runs import restoring as restoring_of
 from dgan_jax.train.state import TrainState
 
@@ -95,6 +96,8 @@ class Restorer:
     name: str
     runner: Runner
     channels: int
+    choosable: tuple[str, ...] = ()
+    """What its system leaves to choose when restoring."""
 
     @property
     def task(self) -> Task:
@@ -111,6 +114,26 @@ class Restorer:
         if image.shape[-1] != self.channels:
             raise ValueError(f"the image has {image.shape[-1]} channels, {self.name} works on {self.channels}")
         return photograph(self.runner, image, hole=hole, kernel=kernel, levels=levels, seed=seed)
+
+
+def who_else(task: str) -> str:
+    """What to do about a task that the weights `DEFAULT` do not do; "" for one that they do."""
+    learnt = experiment_of(DEFAULT).task
+    does = (*learnt.singles, "mixture") if isinstance(learnt, Mixture) else (tasks.name_of(learnt),)
+    if task in does:
+        return ""
+    others = [name for name in weights.known() if name != DEFAULT and tasks.name_of(experiment_of(name).task) == task]
+    able = [
+        name for name, path in registry.files().items() if ".classical." in path and task in registry.find(name).TASKS
+    ]
+    ways = [f"dgan restore {task} PHOTO --run {name}" for name in others]
+    ways += [f"dgan restore {task} PHOTO --system {able[0]}"] if able else []
+    more = f" (classical systems for it: {', '.join(able)})" if able else ""
+    own = f"dgan restore {task} PHOTO --run FOLDER with a run of your own (dgan systems {task} lists what can learn it)"
+    return (
+        f"the weights {DEFAULT}, which are taken where none are named, do {', '.join(does)} and no {task}; "
+        f"try {', or '.join([*ways, own])}{more}"
+    )
 
 
 def restoring(
@@ -149,12 +172,14 @@ def restoring(
         except ValueError as error:
             if run is not None:
                 raise
-            hint = f"or give --run or --system: without them the weights {DEFAULT} are taken"
-            raise ValueError(f"{error}; {hint}") from error
+            raise ValueError(
+                who_else(task) or f"{error}; without --run or --system the weights {DEFAULT} are taken"
+            ) from error
         # What a solver restores with is more than its experiment says.
         kept = None if experiment.solver is not None else repr(configs.to_dict(experiment))
         runner = Runner(made, experiment.task, variables, tile=tile, kept=kept)
-        return Restorer(str(place), runner, experiment.data.channels)
+        config = experiment.system if experiment.solver is None else experiment.solver
+        return Restorer(str(place), runner, experiment.data.channels, registry.choosable(registry.module_of(config)))
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()

@@ -205,6 +205,12 @@ def test_functions_on_the_host_tell_how_far_they_are(system):
     assert told[-1] == 1
 
 
+def test_versions_that_are_all_the_same_are_said_to_be(work, capsys):
+    restore("inpaint", "a.png", "--hole", "box:1,1,4,4", *NEAREST, "-o", "o", "--samples", "2")
+    assert "knows one answer only" in capsys.readouterr().err
+    assert not pixels("o/a_invention.png").any()
+
+
 def test_parts_of_parts_and_threads_are_told():
     told = []
     with progress.heard(lambda done, of: told.append((done, of))):

@@ -148,5 +148,40 @@ def test_weights_that_come_with_the_package_are_whole_and_described(name):
 
 def test_the_weights_that_restore_unasked_are_there_and_say_what_they_do_not_do():
     assert api.DEFAULT in weights.known()
-    with pytest.raises(ValueError, match=r"no task 'deblur'; choose from: .*superres.*; or give --run or --system"):
+    with pytest.raises(
+        ValueError,
+        match=r"dgan_photos.* do inpaint, superres, .* no deblur; try dgan restore deblur PHOTO --system \w+, or",
+    ):
         api.restoring("deblur")
+
+
+def test_names_are_checked_before_anything_is_opened(run, monkeypatch, capsys):
+    nothing = lambda *_, **__: pytest.fail("opened")
+    monkeypatch.setattr("dgan_jax.compare.chosen.experiment_of", nothing)
+    assert main(["evaluate", str(run), "nlm"]) == 2
+    assert "unknown system 'nlm'" in capsys.readouterr().err
+    monkeypatch.setattr("dgan_jax.cli.restore.plan", nothing)
+    assert main(["restore", "denoise", "a.png", "--system", "nlm"]) == 2
+    assert "unknown system 'nlm'" in capsys.readouterr().err
+
+
+def test_a_mixture_s_run_beside_a_single_task_s_system_says_what_both_can_do(run, capsys):
+    assert main(["evaluate", str(run), "biharmonic"]) == 2
+    assert "both can do inpaint: give --task inpaint" in capsys.readouterr().err
+    assert main(["evaluate", str(run), "telea", "--task", "denoise"]) == 2
+    assert "'telea' does not do the task 'denoise'; it does:" in capsys.readouterr().err
+
+
+def test_one_network_has_one_default_in_figures_wherever_it_lies(run, tmp_path):
+    wild = tmp_path / "wild.safetensors"
+    api.export(f"{run}@realism=1", wild)
+    for i in range(2):
+        image = np.random.default_rng(i).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
+    places = [str(run), str(wild), f"{run}@realism=1"]
+    report = api.evaluate(places, task="denoise", data=str(tmp_path / "photos"), batch=2)
+    rows = {row[0]: row[1:-1] for row in report.table()}
+    assert list(rows) == ["run (realism 0)", "wild.safetensors (realism 0)", "run@realism=1"]
+    assert rows["run (realism 0)"][0].strip("*≈ ") == rows["wild.safetensors (realism 0)"][0].strip("*≈ ")
+    assert rows["run (realism 0)"][0].strip("*≈ ") != rows["run@realism=1"][0].strip("*≈ ")

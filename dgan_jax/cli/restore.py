@@ -99,7 +99,7 @@ class Options:
 
     def check(self) -> None:
         """A ValueError for what can be seen to be wrong before any file is opened."""
-        from dgan_jax import api
+        from dgan_jax import api, systems
 
         if not 1 <= self.samples <= 1000:
             raise ValueError(f"--samples must be between 1 and 1000, got {self.samples}")
@@ -107,6 +107,8 @@ class Options:
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} takes a number of pixels of at least 0, got {getattr(self, name)}")
         api.check_task(self.task)
+        if self.system is not None:
+            systems.find(self.system)
         if self.scale is not None and (self.task != "superres" or not 1 < self.scale <= 16):
             raise ValueError(f"--scale is for superres, and between 1 and 16, got {self.scale:g} for {self.task}")
         if self.hole is None and (self.overlay or self.feather):

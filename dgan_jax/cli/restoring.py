@@ -152,6 +152,9 @@ def restore_one(work: Work, file: Path, observe: Callable[[int, int], None], ent
         tell(entry, f"{file}: holds {frames} frames or pages; the first is restored, the others are left out")
     with entry.timed("open"):
         restorer = work.restorer
+    if work.options.samples > 1 and not restorer.system.draws:
+        other = "; --realism 1 draws" if "realism" in restorer.choosable else ""
+        tell(entry, f"{file}: this way of restoring knows one answer only: all versions are the same{other}")
     picture = photo.native
     straight = picture.straight()
     image, finish = fitted(straight, restorer.channels)
@@ -227,9 +230,11 @@ def known_of(work: Work, file: Path, picture: "Native", entry: "Entry") -> dict[
     if "quality" in work.restorer.task.ranges and "quality" not in known:
         table = jpeg_table(file, megapixels=options.megapixels)
         if table is not None:
-            known["quality"] = quality_of(table)
-            say(f"{file}: quality {known['quality']}, read from the file")
-            entry.about["estimated"] = {"quality": known["quality"]}
+            (low, high), read = work.restorer.task.ranges["quality"], quality_of(table)
+            known["quality"] = min(max(read, low), high)
+            limits = "" if low <= read <= high else f"; {known['quality']:g} is the nearest that was learnt"
+            say(f"{file}: quality {read:g}, read from the file{limits}")
+            entry.about["estimated"] = {"quality": read}
     return known
 
 

@@ -3,13 +3,15 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from dgan_jax import tasks
+from dgan_jax import systems, tasks
 from dgan_jax.compare.entrants import Entrant, by_name, by_run, cheap_fill, has_networks, sampled
 from dgan_jax.compare.trial import Trial, with_options
 from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
+from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.train.runs import experiment_of, restoring
 
 
@@ -28,12 +30,35 @@ def task_for(
     return with_options(found, options)
 
 
+def check_names(places: Mapping[str, Target], task: str, taught: Sequence[str] = ()) -> None:
+    """A ValueError for a classical system that is not there, or does not do the task: before anything is opened.
+
+    taught: the tasks that a run on a mixture does one by one.
+    """
+    for chosen in places.values():
+        if has_networks(chosen.place):
+            continue
+        does = systems.find(chosen.place).TASKS
+        if task in does or (task == "mixture" and not taught):
+            continue
+        both = [name for name in taught if name in does]
+        if both:
+            raise ValueError(
+                f"the run has learnt a mixture, which {chosen.place!r} does not do; both can do {' or '.join(both)}: "
+                f"give --task {both[0]}"
+            )
+        raise ValueError(f"system {chosen.place!r} does not do the task {task!r}; it does: {', '.join(does)}")
+
+
 def trial_for(
     places: Mapping[str, Target], *, data: str | None, split: str | None, task: str | None, options: Sequence[str],
     hole: str | None, size: int | None, limit: int, batch: int, metrics: Sequence[str], seed: int, crop: str,
     megapixels: float | None, damaged: str | None = None,
 ) -> Trial:  # fmt: skip
     """Images and damage: the first run's own, but for what is given."""
+    for chosen in places.values():
+        if not has_networks(chosen.place):
+            systems.find(chosen.place)
     run = next((chosen for chosen in places.values() if has_networks(chosen.place)), Target("", {}))
     experiment = experiment_of(run.place) if run.place else None
     own = Data() if experiment is None else experiment.data
@@ -45,8 +70,13 @@ def trial_for(
         own, name=data or own.name, damaged=pairs, size=size or own.size, batch=batch, validation=share,
         megapixels=own.megapixels if megapixels is None else megapixels,
     )  # fmt: skip
+    degradation = task_for(experiment, run, task=task, options=options, hole=hole)
+    if isinstance(degradation, Mixture) and experiment is not None and systems.transfers(experiment.system):
+        check_names(places, "mixture", degradation.singles)
+    else:
+        check_names(places, tasks.name_of(degradation))
     return Trial(
-        task=task_for(experiment, run, task=task, options=options, hole=hole), data=images, split=split,
+        task=degradation, data=images, split=split,
         crop=crop, limit=limit, metrics=tuple(metrics), seed=seed,
     )  # fmt: skip
 
@@ -56,7 +86,28 @@ def entrants_for(places: Mapping[str, Target], trial: Trial, *, samples: int, fi
     found: dict[str, Entrant] = {}
     for text, chosen in places.items():
         label = Path(text).name if has_networks(chosen.place) else text
-        label = text if label in found else label
+        chosen, said = as_measured(chosen, samples)
+        label += said
+        label = text + said if label in found else label
         found[label] = (by_run if has_networks(chosen.place) else by_name)(chosen, trial, label)
     entrants = [*found.values(), *([cheap_fill(trial)] if fill else [])]
     return [one for entrant in entrants for one in sampled(entrant, samples)]
+
+
+def as_measured(run: Target, samples: int) -> tuple[Target, str]:
+    """A run with what its system is measured at unless that is chosen, and what the row says of it.
+
+    One network has one default wherever it lies, whatever its folder or file restores with. Several samples of what
+    draws nothing are none: then the system's own default stands.
+    """
+    if not has_networks(run.place) or "system" in run.choices:
+        return run, ""
+    learnt = experiment_of(run.place)
+    if learnt.solver is not None:
+        return run, ""
+    usual: dict[str, Any] = getattr(systems.module_of(learnt.system), "MEASURED", {})
+    own = type(learnt.system)()
+    missing = {name: value if samples == 1 else getattr(own, name) for name, value in usual.items()}
+    missing = {name: value for name, value in missing.items() if name not in run.choices}
+    said = ", ".join(f"{name} {value:g}" for name, value in missing.items())
+    return Target(run.place, {**missing, **run.choices}), f" ({said})" if said else ""

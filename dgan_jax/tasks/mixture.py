@@ -22,6 +22,10 @@ ORDER = ("haze", "blur", "motion", "low", "noise", "photons", "jpeg", "hole")
 """From the air in front of the lens to the scratch on the print."""
 
 
+SINGLE = {"inpaint": "hole", "superres": "low", "denoise": "noise", "jpeg": "jpeg"}
+"""Task -> the kind of damage that teaches it."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mixture(Task):
     """Up to `together` of the `kinds` on each image. Sizes stay: `low` is a reduction that was enlarged again.
@@ -182,19 +186,24 @@ class Mixture(Task):
             image = jnp.where(values["low"] > 0, agreeing, image)
         return image
 
+    @property
+    def singles(self) -> tuple[str, ...]:
+        """Names of the tasks of its kinds."""
+        return tuple(task for task, kind in SINGLE.items() if kind in self.kinds)
+
     def single(self, name: str) -> Task:
         """The task of one kind of damage, in the ranges of this mixture; a ValueError if that is not among `kinds`."""
         blind = self.blind
-        made: dict[str, tuple[str, Callable[[], Task]]] = {
-            "inpaint": ("hole", lambda: Inpaint(hole=self.hole, fill=self.fill)),
-            "superres": ("low", lambda: SuperResolution(scale=self.low)),
-            "denoise": ("noise", lambda: Denoise(sigma=self.noise, blind=blind)),
-            "jpeg": ("jpeg", lambda: Jpeg(quality=self.jpeg, blind=blind)),
+        made: dict[str, Callable[[], Task]] = {
+            "inpaint": lambda: Inpaint(hole=self.hole, fill=self.fill),
+            "superres": lambda: SuperResolution(scale=self.low),
+            "denoise": lambda: Denoise(sigma=self.noise, blind=blind),
+            "jpeg": lambda: Jpeg(quality=self.jpeg, blind=blind),
         }
-        if name not in made or made[name][0] not in self.kinds:
-            known = [task for task, (kind, _) in made.items() if kind in self.kinds]
-            raise ValueError(f"this mixture taught no task {name!r}; choose from: {', '.join(['mixture', *known])}")
-        return made[name][1]()
+        if name not in self.singles:
+            known = ", ".join(["mixture", *self.singles])
+            raise ValueError(f"this mixture taught no task {name!r}; choose from: {known}")
+        return made[name]()
 
     def condition(self, y: Measurement) -> jax.Array:
         """The image with its hole filled, the hole and, unless blind, a plane a level: [B, H, W, C + 1 + levels]."""

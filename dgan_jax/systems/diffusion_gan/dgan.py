@@ -39,6 +39,9 @@ PAPER = "this project; after Xiao et al. 2022, arXiv 2112.07804"
 TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 WHEN_RESTORING = ("realism", "restore_steps", "refine")
 """Options that may be chosen anew when restoring: no weight depends on them."""
+MEASURED = {"realism": 0.0}
+"""What `dgan evaluate` chooses where nothing is chosen, whatever a run or an exported file does: figures are of
+the answer of least error, wherever the same weights lie."""
 ANY_TASK = True
 """The networks are the same for every task: a run on a mixture restores each of its kinds."""
 
