@@ -16,24 +16,6 @@ def write_png(path: Path, image: np.ndarray) -> None:
     Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path, "PNG", compress_level=1)
 
 
-class Spread:
-    """How far samples differ, pixel by pixel, of samples that are told one after the other (Welford)."""
-
-    def __init__(self) -> None:
-        self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
-
-    def add(self, image: np.ndarray) -> None:
-        """uint8 [H, W, C]."""
-        self.count += 1
-        apart = image.astype(np.float32) - self.mean
-        self.mean = self.mean + apart / self.count
-        self.squares = self.squares + apart * (image - self.mean)
-
-    def deviation(self) -> np.ndarray:
-        """[H, W], in grey levels: the root of the variance, which is a mean over the channels. Of two at least."""
-        return np.sqrt(self.squares.mean(-1) / (self.count - 1))
-
-
 def invention(deviation: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 4], to be laid over a result: the more opaque and the redder, the more the samples differ."""
     place = np.clip(deviation / MOST, 0, 1)

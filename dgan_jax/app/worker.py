@@ -151,8 +151,9 @@ def drawn(
     tell: Tell, notes: list[str],
 ) -> tuple[tuple[Result, ...], Path | None]:  # fmt: skip
     """The samples as files, and the map of where they differ if there are several."""
-    from dgan_jax.app.pictures import Spread, invention, write_png
+    from dgan_jax.app.pictures import invention, write_png
     from dgan_jax.data.photo_files import encode, ending_of, merged
+    from dgan_jax.restore.several import Spread
 
     name = Path(order.name)
     photo = dataclasses.replace(photo, name=order.name)
