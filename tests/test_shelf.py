@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dgan_jax import restore
 from dgan_jax.core import shelf
 from dgan_jax.train import runs, weights
 
@@ -134,3 +135,10 @@ def test_restoring_imports_nothing_that_it_does_not_need():
     code = f"import sys, dgan_jax.cli.restore, dgan_jax.api; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31 - 1, 2**40 + 3])
+def test_keys_of_versions_are_those_that_jax_makes(seed):
+    for n in (0, 3):
+        plain = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), n), 0)
+        np.testing.assert_array_equal(jax.random.key_data(restore.keys_of(seed, n)), jax.random.key_data(plain)[None])

@@ -9,14 +9,16 @@ text is not, it is traced once.
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flax
 import jax
+import jaxlib
+import numpy as np
 from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 
@@ -24,8 +26,11 @@ from dgan_jax.core.files import write_atomically
 
 ROOM = 512 * 2**20
 """Bytes on the disk; what was not used for longest goes first."""
-PACKAGES = ("jax", "jaxlib", "flax", "numpy")
-SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_threefry_partitionable")
+PACKAGES = (jax, jaxlib, flax, np)
+SETTINGS = (
+    "jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_threefry_partitionable",
+    "jax_default_prng_impl",
+)  # fmt: skip
 
 
 def folder() -> Path | None:
@@ -52,7 +57,7 @@ def surroundings() -> str:
     files = [path for path in package.rglob("*.py") if path.is_file()]
     files += sorted(Path(os.environ["DGAN_WEIGHTS"]).glob("*")) if os.environ.get("DGAN_WEIGHTS") else []
     stamps = [(str(path), about.st_size, about.st_mtime_ns) for path in sorted(files) for about in (path.stat(),)]
-    versions = [importlib.metadata.version(name) for name in PACKAGES]
+    versions = [package.__version__ for package in PACKAGES]
     settings = [getattr(jax.config, name, None) for name in SETTINGS]
     device = jax.devices()[0]
     machine = [device.platform, device.device_kind, len(jax.local_devices()), os.environ.get("XLA_FLAGS"), features()]
@@ -116,7 +121,7 @@ def program(name: str | None, function: Callable[..., Any], *args: Any) -> tuple
 def surroundings_of_text() -> str:
     """All that a compiled program depends on beside its text."""
     device = jax.devices()[0]
-    versions = [importlib.metadata.version(name) for name in ("jax", "jaxlib")]
+    versions = [package.__version__ for package in (jax, jaxlib)]
     flags = os.environ.get("XLA_FLAGS")
     return repr((versions, device.platform, device.device_kind, len(jax.local_devices()), flags, features()))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax import tasks
+from dgan_jax.core import shelf
 from dgan_jax.core.parts import Measurement, System, Task
 from dgan_jax.restore.runner import Observe, Prepared, Runner, Whole, unseen
 
@@ -82,9 +83,22 @@ class Photograph:
         return self.prepared.y
 
     def __call__(self, n: int, observe: Observe = unseen) -> np.ndarray:
+        return self.prepared(keys_of(self.seed, n), observe)[0]
+
+
+def keys_of(seed: int, n: int) -> jax.Array:
+    """[1]: the key of the n-th version."""
+
+    def data(seed: jax.Array | int, n: jax.Array | int) -> jax.Array:
         # Folded once more: by 0, as the first of its windows had it.
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), n), 0)
-        return self.prepared(key[None], observe)[0]
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), n), 0)
+        return jax.random.key_data(key)[None]
+
+    if not 0 <= seed < 2**31:
+        return jax.random.wrap_key_data(data(seed, n))
+    # Three little programs, which take longer to trace and to compile than a photograph to restore.
+    numbers = np.int32(seed), np.int32(n)
+    return jax.random.wrap_key_data(shelf.program(shelf.named("keys of a version"), data, *numbers)[0](*numbers))
 
 
 def photograph(
