@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dgan_jax import systems
+from dgan_jax import systems, tasks
 from dgan_jax.core.parts import Context, Spec
 from dgan_jax.process.gaussian import at, expand
 from dgan_jax.process.levels import levels_of
@@ -15,6 +15,7 @@ from dgan_jax.process.sde import SubVariancePreserving, VarianceExploding, Varia
 from dgan_jax.samplers import probability_flow as ode
 from dgan_jax.systems import score, walking
 from dgan_jax.systems.diffusion import probability_flow, score_sde_subvp, score_sde_ve, score_sde_vp
+from dgan_jax.systems.training_free import annealed_langevin
 from dgan_jax.tasks.generate import Generate
 
 SPEC = Spec(height=8, width=8, channels=3)
@@ -172,3 +173,17 @@ def test_each_image_has_steps_of_its_own():
     np.testing.assert_allclose(both[0], alone[0], rtol=1e-6)
     assert calls[0] == few[0] < calls[1]
     np.testing.assert_allclose(alone[0], 0.5 * np.exp(-1), rtol=1e-4)
+
+
+def test_annealed_langevin_fills_holes_with_the_priors_law():
+    task = tasks.find("inpaint")(hole="box", fill="none")
+    images = SPREAD * jax.random.normal(jax.random.key(3), (8, 8, 8, 3))
+    y = jax.vmap(task.measure)(jax.random.split(jax.random.key(4), 8), {"image": images})
+    config = annealed_langevin.Config(levels=10, each=30)
+    system = systems.solve(config, task, SPEC, learner="score_sde_vp", system=gaussian_prior(True), learnt=Generate())
+    assert system.calls == 300
+    image = np.asarray(jax.jit(system.restore)({}, y, jax.random.split(jax.random.key(5), 8)))
+    hole = np.broadcast_to(np.asarray(y["hole"]) > 0, image.shape)
+    np.testing.assert_array_equal(image[~hole], np.clip(y["image"], -1, 1)[~hole])
+    # Ten levels, and steps of a fifth of the variance, leave some noise of the levels before: 17 percent.
+    assert 0.9 < np.std(image[hole]) / SPREAD < 1.25

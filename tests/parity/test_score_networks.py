@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import args_of, error, fixtures, nhwc, recipe_state
+from published import args_of, error, fixtures, nhwc, only, recipe_state, without_effect
 
 from dgan_jax.convert import score_names as names
 from dgan_jax.nets.ncsnpp import ScoreNCSNpp
@@ -13,7 +13,14 @@ from dgan_jax.nets.ncsnpp import ScoreNCSNpp
 @pytest.mark.parametrize("path", fixtures("ncsnpp_*"))
 def test_the_network_computes_what_the_published_one_does(path):
     data = np.load(path)
-    network = ScoreNCSNpp(**names.network_arguments(args_of(path)))
+    args = args_of(path)
+    model = args["model"]
+    only(model, attention_type="ddpm", conv_size=3, name="ncsnpp")
+    without_effect(model, "beta_max", "beta_min", "ema_rate")
+    without_effect(model, *(() if model["fir"] else ("fir_kernel",)))
+    without_effect(args["data"], "dataset", "random_flip", "tfrecords_path", "uniform_dequantization")
+    without_effect(args, "continuous")  # it says what t is, and t is given
+    network = ScoreNCSNpp(**names.network_arguments(args))
     state = recipe_state(path)
     params = names.network_params(network, state)
     t = jnp.asarray(data["in.t"])
