@@ -10,6 +10,8 @@ import tyro
 
 from dgan_jax.cli.restoring import Work, hole_kind, restore_all, say
 
+MOST_PIXELS = 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -104,8 +106,8 @@ class Options:
         if not 1 <= self.samples <= 1000:
             raise ValueError(f"--samples must be between 1 and 1000, got {self.samples}")
         for name in ("grow", "feather"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"--{name} takes a number of pixels of at least 0, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= MOST_PIXELS:
+                raise ValueError(f"--{name} takes 0 to {MOST_PIXELS} pixels, got {getattr(self, name)}")
         api.check_task(self.task)
         if self.system is not None:
             systems.find(self.system)

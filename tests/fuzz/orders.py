@@ -67,7 +67,7 @@ def overrides(draw: Any) -> Case:
 OPTIONS = {
     RESTORE: (
         "--hole", "--system", "--run", "--samples", "--seed", "--tile", "--polarity", "--sigma", "--quality",
-        "--kernel", "--level", "--megapixels", "--out",
+        "--kernel", "--level", "--megapixels", "--out", "--grow", "--feather", "--scale", "--overlay",
     ),
     ("evaluate", "nearest", "--data", "photos.npz", "--size", "8", "--limit", "2", "--out", "out"): (
         "--data", "--split", "--task", "--hole", "--size", "--limit", "--batch", "--metrics", "--seed", "--crop",
@@ -79,6 +79,13 @@ OPTIONS = {
     ("data", "prepare", "nowhere", "--name", "x"): ("--name", "--data-dir", "--validation", "--labels"),
     ("train", "nowhere"): ("--out",), (): ("--help", "--version"),
 }  # fmt: skip
+
+
+HOLES = (
+    "alpha", "box:1,1,4,4", "box:", "box:1,2,3", "box:-9,-9,10,10", "box:0,0,99999999999999999999,1", "box:1,1,2,2+",
+    "box:a,b,c,d", "colour:#000000", "color:fff", "colour:#gggggg", "colour:#00ff00~256", "colour:#808080~255",
+    "colour:~", "colour:#12\u0663456",
+)  # fmt: skip
 
 
 @st.composite
@@ -99,7 +106,8 @@ def commands(draw: Any) -> Case:
             case 2:
                 command.insert(place, draw(odd))
             case _:
-                command += [draw(st.sampled_from(options)), draw(odd)]
+                option = draw(st.sampled_from(options))
+                command += [option, draw(st.sampled_from(HOLES) | odd if option == "--hole" else odd)]
     files = {"photo.png": good.photo(), "hole.png": good.hole(), "photos.npz": good.arrays()["plain.npz"]}
     files |= {"tiny.py": good.CONFIG.encode(), "net.pth": good.checkpoints()["zip"]}
     return Case(tuple(command), files)
