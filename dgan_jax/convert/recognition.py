@@ -14,7 +14,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dgan_jax import convert, systems, tasks
 from dgan_jax.convert.trees import State
@@ -29,6 +29,10 @@ WRAPPERS = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "G.", "mod
 """What may stand in front of names: of one network among several, or of all there are."""
 LEAST = 0.5
 """Share of the names that must fit a converter's for its error to be worth telling."""
+
+
+UNFORESEEN = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
+"""What rules raise at shapes that they did not foresee."""
 
 
 class Found(NamedTuple):
@@ -101,19 +105,33 @@ def candidates(
         yield functools.partial(module.described, shapes, task)
         return
 
-    def own(config: str, experiment: Experiment) -> tuple[Experiment, str]:
-        return experiment, f"the network of config {config}"
-
-    def resized(config: str, experiment: Experiment) -> tuple[Experiment, str]:
-        return module.adapted(experiment, shapes), f"a network like that of config {config}, of other sizes"
-
     configs = [
         (config, held) for config, held in known.items() if systems.name_of(held.system) == name and held.solver is None
     ]
+    exact: list[tuple[Experiment, str]] = []
+    like: list[tuple[Experiment, str]] = []
+    rest: list[tuple[Experiment, str]] = []
     for config, experiment in configs:
-        yield functools.partial(own, config, experiment)
-    for config, experiment in configs if hasattr(module, "adapted") else ():
-        yield functools.partial(resized, config, experiment)
+        resized = fitted(module, experiment, shapes)
+        own = (experiment, f"the network of config {config}")
+        if resized is None or resized == experiment:
+            (exact if resized else rest).append(own)
+        else:
+            like.append((resized, f"a network like that of config {config}, of other sizes"))
+            rest.append(own)
+    # First what the sizes speak for: each attempt traces a network.
+    for candidate in (*exact, *like, *rest):
+        yield functools.partial(lambda held: held, candidate)
+
+
+def fitted(module: ModuleType, experiment: Experiment, shapes: Shapes) -> Experiment | None:
+    """The experiment with the sizes that the shapes tell; None where a converter cannot tell them."""
+    if not hasattr(module, "adapted"):
+        return None
+    try:
+        return cast(Experiment, module.adapted(experiment, shapes))
+    except UNFORESEEN:
+        return None
 
 
 def search(
@@ -133,8 +151,7 @@ def search(
                 return Found(experiment, attempt(experiment, state), words), misses
             except ValueError as error:
                 misses.append(Miss(-minus, name, str(error)))
-            except (ArithmeticError, LookupError, TypeError, AttributeError) as error:
-                # Shapes that some rule did not foresee.
+            except UNFORESEEN as error:
                 misses.append(Miss(-minus, name, f"{type(error).__name__}: {error}"))
     return None, misses
 
