@@ -14,6 +14,7 @@ from dgan_jax.core.parts import Context, Spec
 from dgan_jax.nets.ldm_autoencoder import KLAutoencoder, VQAutoencoder
 from dgan_jax.objectives import autoencoder as coding
 from dgan_jax.spaces.latent import latent
+from dgan_jax.systems import codec
 from dgan_jax.systems.diffusion_gan import lddgan
 from dgan_jax.tasks.generate import Generate
 from dgan_jax.train import configs, runs
@@ -91,7 +92,7 @@ def test_gradients_of_the_autoencoders_loss_reach_every_parameter(network):
     """The book is reached by its own loss, the encoder through the quantisation as if it were not there."""
     x = jax.random.uniform(jax.random.key(0), (2, 8, 8, 3), minval=-1)
     params = lively(network, x)
-    encode, decode, fidelity = lddgan.training_codec(network)
+    encode, decode, fidelity = codec.training_codec(network)
     draws = coding.Draws(jnp.ones((2, 4, 4, 3)), jax.random.split(jax.random.key(1)))
 
     @jax.jit
@@ -109,7 +110,7 @@ def test_dropout_of_an_example_depends_on_its_own_key_alone():
     network = KLAutoencoder(**SMALL, dropout=0.5)
     x = jnp.ones((2, 8, 8, 3))
     params = lively(network, x)
-    encode = jax.jit(lddgan.training_codec(network)[0])
+    encode = jax.jit(codec.training_codec(network)[0])
     keys = jax.random.split(jax.random.key(1))
     code = lambda keys: encode(params, x, coding.Draws(jnp.zeros((2, 4, 4, 3)), keys))[0]
     first, swapped = code(keys), code(keys[::-1])

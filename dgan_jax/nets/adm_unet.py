@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from dgan_jax.nets.fan_in import Dtype, conv, dense
 from dgan_jax.nets.layers import GroupNorm, check_halvings
+from dgan_jax.nets.spatial_transformer import SpatialTransformer
 from dgan_jax.ops import fir
 
 EPSILON = 1e-5
@@ -104,10 +105,11 @@ class Attention(nn.Module):
 
 
 class ADMUNet(nn.Module):
-    """(x [B, H, W, C], t [B], label [B] integer or None) -> [B, H, W, out_channels].
+    """(x [B, H, W, C], t [B], label [B] integer or None, context [B, N, E] or None) -> [B, H, W, out_channels].
 
     t is an unscaled index; a fraction is allowed. H and W must be divisible by 2^(levels - 1). `attention` names
-    factors of reduction (1 is the full size), not side lengths. Widths are int(multiplier * features).
+    factors of reduction (1 is the full size), not side lengths. Widths are int(multiplier * features). With
+    `transformer` latent diffusion's spatial transformers take the place of attention; these alone look at a context.
     """
 
     out_channels: int = 6  # twice the image's where the variance is learned
@@ -120,6 +122,7 @@ class ADMUNet(nn.Module):
     heads_up: int = -1  # on the way up; -1: `heads`
     kinds_first: bool = False
     scale_shift: bool = True
+    transformer: int = 0  # blocks of a spatial transformer wherever there is attention; 0: attention alone
     resample_in_blocks: bool = True
     resample_with_conv: bool = True  # where it is not done in blocks
     classes: int = 0
@@ -130,8 +133,12 @@ class ADMUNet(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, t: jax.Array, label: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, t: jax.Array, label: jax.Array | None = None, context: jax.Array | None = None
+    ) -> jax.Array:
         self.check(x)
+        if context is not None and not self.transformer:
+            raise ValueError("only a network with spatial transformers looks at a context; give `transformer` blocks")
         out_dtype = x.dtype
         embedding = self.embed(t, label)
         residual = nn.remat(ResidualBlock) if self.remat else ResidualBlock
@@ -143,6 +150,10 @@ class ADMUNet(nn.Module):
         def attend(name: str, h: jax.Array, heads: int) -> jax.Array:
             if self.head_channels != -1:
                 heads = h.shape[-1] // self.head_channels
+            if self.transformer:
+                # On the way up too: `heads_up` is for attention alone.
+                heads = heads if self.head_channels != -1 else self.heads
+                return SpatialTransformer(heads, self.transformer, self.groups, self.dtype, name=name)(h, context)
             return Attention(heads, self.groups, self.kinds_first, self.dtype, name=name)(h)
 
         def halved(name: str, h: jax.Array) -> jax.Array:

@@ -94,6 +94,7 @@ def autoencoder(
     factor: float = 1.0,
     perceptual: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
     axis_name: str | None = None,
+    by_deviation: bool = False,
 ) -> Objective:
     """Players "autoencoder" and "patches".
 
@@ -101,8 +102,8 @@ def autoencoder(
     The autoencoder's is weighted by `adversarial` times the ratio of the gradients that fidelity and it send into the
     weight at `last` (of all devices of `axis_name`); against the mean logit of reconstructions it is the same whatever
     `critic_loss` is. `factor` multiplies both adversarial losses. `perceptual(images, reconstructions) -> [B]` is
-    added to every pixel's error. The largest absolute code, averaged over steps, is noted in the autoencoder's
-    "statistics".
+    added to every pixel's error. The largest absolute code, or `by_deviation` the codes' deviation from 0, is averaged
+    over steps and noted in the autoencoder's "statistics".
     """
 
     def draw(key: jax.Array, example: Example) -> dict[str, Draws]:
@@ -127,7 +128,11 @@ def autoencoder(
         return jax.lax.stop_gradient(adversarial * jnp.clip(fitting / (fooling + 1e-4), 0, 1e4))
 
     def largest(context: Context, code: jax.Array) -> dict[str, Any]:
-        now = over_devices(jax.lax.pmax, jax.lax.stop_gradient(jnp.max(jnp.abs(code))))
+        code = jax.lax.stop_gradient(code)
+        if by_deviation:
+            now = jnp.sqrt(over_devices(jax.lax.pmean, jnp.mean(jnp.square(code))))
+        else:
+            now = over_devices(jax.lax.pmax, jnp.max(jnp.abs(code)))
         old = context.model_state["autoencoder"]["statistics"]["largest"]
         return {"statistics": {"largest": jnp.where(context.step == 0, now, 0.99 * old + 0.01 * now)}}
 

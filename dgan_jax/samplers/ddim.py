@@ -4,6 +4,8 @@ Song, Meng, Ermon, "Denoising Diffusion Implicit Models", ICLR 2021, arXiv 2010.
 arXiv 2106.00132) is the same step, in another order of its terms, through other levels; its kappa is eta.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,8 +34,12 @@ def sample(
     *,
     eta: float = 0.0,
     limit: Limit = unlimited,
+    before: Callable[[jax.Array, jax.Array, jax.Array], jax.Array] = lambda x, t, i: x,
 ) -> jax.Array:
     """From the chain's noisiest state x [B, h, w, c] to x_0 in as many calls as the chain has steps.
+
+    before(x, t [B], number of the call []) -> x: what is done to a state before the network sees it, as putting back
+    what is known of it.
 
     eta 0 draws nothing, eta 1 as much as the posterior has. The chain's levels may lie between those of the process
     (fractions in `chain.times`): the predicted noise is that of the process, the levels are the chain's.
@@ -45,6 +51,7 @@ def sample(
     def body(x: jax.Array, inputs: tuple) -> tuple[jax.Array, None]:
         i, time, weight = inputs
         t = jnp.full(x.shape[:1], time)
+        x = before(x, t, i)
         x0 = limit(predict(x, t, i)[0])
         x = weight[0] * x + weight[1] * noise_of_x0(process, x0, x, t)
         return (x + weight[2] * noise(i) if eta else x), None

@@ -1,0 +1,5 @@
+"""Published checkpoints of latent diffusion that fills holes: those of latent diffusion."""
+
+from dgan_jax.convert.ldm import players
+
+__all__ = ["players"]
