@@ -13,3 +13,6 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player: there is one network."""
     own = {name.removeprefix(PREFIX): value for name, value in stripped(state).items()}
     return {"denoiser": {"params": unet_params(modules["denoiser"], own)}}
+
+
+SIGNS = (r"diffusion_model\.(input_blocks|middle_block|output_blocks|time_embed|out)\..+",)

@@ -124,3 +124,11 @@ def nafnet_of(args: Mapping[str, Any]) -> ConditionalNAFNet:
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player from a published file: there is one network."""
     return {"denoiser": {"params": network_params(modules["denoiser"], state)}}
+
+
+SIGNS = (
+    r"(time_mlp\.\d|init_conv|final_conv|intro|ending)\.(weight|bias)",
+    r"(downs|ups)\.\d+\.[012]\.(mlp|block1|block2|fn|res_conv)\..+|(downs|ups)\.\d+\.3\..+",
+    r"(mid_block1|mid_attn|mid_block2|final_res_block)\.(mlp|block1|block2|fn|res_conv)\..+",
+    r"(encoders|decoders)\.\d+\.\d+\..+|middle_blks\.\d+\..+|downs\.\d+\.(weight|bias)|ups\.\d+\.0\.weight",
+)

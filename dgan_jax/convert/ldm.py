@@ -98,3 +98,6 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     if not found:
         raise ValueError(f"the checkpoint holds neither a U-Net ({UNET}*) nor a first stage ({FIRST}* or encoder.*)")
     return found
+
+
+SIGNS = (r"model\.diffusion_model\..+", r"first_stage_model\..+", r"model_ema\..+", r"cond_stage_model\..+")

@@ -1,5 +1,5 @@
 """Published checkpoints of latent diffusion that fills holes: those of latent diffusion."""
 
-from dgan_jax.convert.ldm import players
+from dgan_jax.convert.ldm import SIGNS, players
 
-__all__ = ["players"]
+__all__ = ["SIGNS", "players"]

@@ -17,3 +17,9 @@ def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
         state = {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
     own = {name.replace("cond_embed.", "time_embed."): value for name, value in state.items()}
     return {"denoiser": {"params": unet_params(modules["denoiser"], own)}}
+
+
+SIGNS = (
+    r"denoise_fn\.(input_blocks|middle_block|output_blocks|cond_embed|out)\..+",
+    r"(input_blocks|middle_block|output_blocks|out)\.\d+\..+|(cond_embed|out)\.\d+\.\w+",
+)

@@ -99,3 +99,9 @@ def network_of(args: Mapping[str, Any]) -> SR3UNet:
 def players(modules: Mapping[str, Any], state: State) -> dict[str, Any]:
     """Variables by player from a published file: there is one network."""
     return {"denoiser": {"params": network_params(modules["denoiser"], state)}}
+
+
+SIGNS = (
+    r"(denoise_fn\.)?(downs|ups|mid)\.\d+\.(res_block|attn|conv)\..+",
+    r"(denoise_fn\.)?(noise_level_mlp\.\d|downs\.0|final_conv\.block\.\d)\.(weight|bias)",
+)
