@@ -19,6 +19,7 @@ from dgan_jax.process.latent_chain import shifted
 from dgan_jax.samplers import mean_reverting
 from dgan_jax.systems.diffusion import i2sb, irsde, palette, resshift, sr3
 from dgan_jax.systems.diffusion import ldm as latent_diffusion
+from dgan_jax.tasks.generate import Generate
 from dgan_jax.tasks.inpaint import Inpaint
 from dgan_jax.train import configs, runs
 
@@ -98,6 +99,30 @@ def test_short_chains_are_shifted_and_end_before_clean_data():
     np.testing.assert_allclose(chain.tables.signal, process.signal[[1, 2, 4, 6, 8, 10]], rtol=1e-6)
     with pytest.raises(ValueError, match="past the end"):
         shifted(process, 10)
+
+
+def test_classes_by_cross_attention_change_the_image_and_guidance_goes_further():
+    small = latent_diffusion.Config(
+        steps=8, beta_last=0.6, restore_steps=2, **{**SMALL, "attention": (4,)}, context=3, code_channels=2, book=5,
+        autoencoder_features=4, autoencoder_multipliers=(1, 2), autoencoder_blocks=1, autoencoder_groups=2,
+        patch_features=4, patch_layers=1,
+    )  # fmt: skip
+    task, spec = Generate(classes=2), Spec(height=8, width=8, channels=3, classes=2)
+    y = {"image": jnp.zeros((2, 8, 8, 3)), "label": jnp.asarray([0, 1])}
+    system = systems.build(small, task, spec)
+    variables = {"params": {}, "model_state": {}}
+    for name, player in system.players.items():
+        made = jax.eval_shape(player.module.init, jax.random.key(0), *player.inputs(y))
+        variables["params"][name] = jax.tree.map(lambda leaf: 0.3 * leaf, filled(made["params"]))
+        variables["model_state"][name] = {}
+    variables["model_state"]["autoencoder"] = {"statistics": {"largest": jnp.ones(())}}
+    x, t = jnp.ones((2, 4, 4, 2)), jnp.full(2, 5)
+    said = {}
+    for guidance in (1.0, 3.0):
+        prior = systems.build(dataclasses.replace(small, guidance=guidance), task, spec).prior
+        said[guidance] = jax.jit(lambda prior=prior: prior.predict(variables, x, t, y, None)[0])()
+    assert not np.allclose(said[1.0][0], said[1.0][1], atol=1e-4)
+    assert not np.allclose(said[1.0], said[3.0], atol=1e-4)
 
 
 def test_palette_sees_noise_in_the_hole_and_one_for_a_whole_restoration():

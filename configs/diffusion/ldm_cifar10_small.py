@@ -25,13 +25,14 @@ def get_config() -> Experiment:
 
 
 def get_tiny() -> Experiment:
-    """Every part of it, as small as it gets: for tests."""
+    """Every part of it, as small as it gets: for tests. Classes are added to the time: where a context is one vector,
+    nothing trains what it is compared by."""
     small = ldm.Config(
         steps=8, beta_last=0.6, restore_steps=2, eta=0.5, guidance=2.0, features=4, multipliers=(1,), blocks=1,
         attention=(), head_channels=4, groups=2, context=3, dropout=0.1, autoencoder="kl", code_channels=2,
         code_scale=0.0, autoencoder_features=4, autoencoder_multipliers=(1, 2), autoencoder_blocks=1,
         autoencoder_groups=2, autoencoder_share=0.5, patch_features=8, patch_layers=1, adversarial_start=0,
-        class_dropped=0.5,
+        class_dropped=0.5, classes_by="add",
     )  # fmt: skip
     return Experiment(
         system=small,
