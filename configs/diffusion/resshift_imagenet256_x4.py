@@ -21,10 +21,10 @@ def get_config() -> Experiment:
 
 
 def get_tiny() -> Experiment:
-    """In codes, every part of it as small as it gets: for tests."""
+    """In codes, every part of it as small as it gets: for tests. What is hardly trained says one entry of a book."""
     small = resshift.Config(
         steps=2, features=4, multipliers=(1,), blocks=1, attention=(), head_channels=4, groups=2, perceptual=0.0,
-        warmup=0, autoencoder="vq", book=16, code_channels=2, code_scale=0.0, autoencoder_features=4,
+        warmup=0, autoencoder="kl", code_channels=2, code_scale=0.0, autoencoder_features=4,
         autoencoder_multipliers=(1, 2), autoencoder_blocks=1, autoencoder_groups=2, autoencoder_share=0.5,
         patch_features=8, patch_layers=1, adversarial_start=0,
     )  # fmt: skip
