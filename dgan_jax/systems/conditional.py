@@ -15,7 +15,7 @@ from dgan_jax.nets.adm_unet import ADMUNet
 from dgan_jax.nets.layers import dropped
 from dgan_jax.systems.walking import folded
 
-TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture")
+TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture", "paired")
 """Every task that measures something of an image."""
 
 
