@@ -16,11 +16,10 @@ import jax.numpy as jnp
 from dgan_jax.core import noise as fields
 from dgan_jax.core.parts import Context, Denoiser, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.objectives.conditional import Draws, denoising, mean_square, missing_error
-from dgan_jax.process.told_levels import between, noisy
 from dgan_jax.process.predictions import x0_of_noise
+from dgan_jax.process.told_levels import between, noisy
 from dgan_jax.samplers import pasting
-from dgan_jax.systems import conditional, levelled
-from dgan_jax.systems.walking import folded
+from dgan_jax.systems import conditional, levelled, walking
 
 PAPER = "Saharia et al. 2022, arXiv 2111.05826"
 TASKS = conditional.TASKS
@@ -92,7 +91,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def lent(params: Any, x: jax.Array, signal: jax.Array, y: Measurement, keys: jax.Array) -> jax.Array:
         shape = y["image"].shape[1:]
-        noise = fields.normals(folded(keys, BESIDE), shape, fields.places(y, shape[0]))
+        noise = fields.normals(walking.folded(keys, BESIDE), shape, fields.places(y, shape[0]))
         return say(params, x, signal, y, noise)
 
     def inputs(y: Measurement) -> tuple:

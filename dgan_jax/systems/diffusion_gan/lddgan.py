@@ -38,7 +38,7 @@ from dgan_jax.nets.ncsnpp_adagn import NCSNpp
 from dgan_jax.objectives.denoising_gan import denoising_gan, draw_update
 from dgan_jax.process.gaussian import gaussian, vp_betas
 from dgan_jax.samplers.denoising_gan import sample_from_keys
-from dgan_jax.systems.codec import Options, codec, pooled
+from dgan_jax.systems import codec
 from dgan_jax.tasks.generate import Generate
 
 PAPER = "Trinh, Hamagami 2024, arXiv 2406.11713"
@@ -47,7 +47,7 @@ LENDS = (Denoiser,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Options):
+class Config(codec.Options):
     """Defaults are the published CIFAR-10 values."""
 
     steps: int = 4
@@ -109,7 +109,7 @@ def fading(epochs: int) -> np.ndarray:
 
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "autoencoder", "patches" (its critic), "generator" and "critic"; only the generator is averaged."""
-    coder = codec(config, spec)
+    coder = codec.codec(config, spec)
     factor, channels, code_shape, decoder_of = coder.factor, coder.channels, coder.shape, coder.of
     dtype = jnp.dtype(config.dtype)
     process = gaussian(vp_betas(config.steps, beta_min=config.beta_min, beta_max=config.beta_max))
@@ -127,7 +127,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def seen(y: Measurement, space: Space) -> Measurement:
         """A measurement as the networks of the latent space see it: "condition", and "start" if there is one."""
-        condition = pooled(task.condition(y), factor)
+        condition = codec.pooled(task.condition(y), factor)
         if blind:
             return {"condition": condition}
         start = space.encode(task.start(y))
