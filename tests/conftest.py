@@ -74,6 +74,7 @@ def shared(item: pytest.Item) -> str:
     return call.params["tiny"].key if call is not None and "tiny" in call.params else ""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place: dict[tuple, int] = {}
     for item in items:

@@ -21,6 +21,7 @@ PLACES = (
     (r"(refine\d)_pool(\d)", r"\1.crp.convs.\2"),
 )
 """Our submodules and their published places."""
+SIGNS = (r"res\d\.\d\..+", r"refine\d\.(adapt_convs|output_convs|msf|crp)\..+", r"(begin_conv|end_conv|normalizer)\..+")
 TABLES = re.compile(r".+\.embed\.weight")
 LAYOUT = Layout(
     lambda name, value, rank: value if TABLES.fullmatch(name) else to_ours(name, value, rank),

@@ -1,6 +1,6 @@
 """What Beby-GAN learns by: patches that may resemble any fitting patch of the original, and a critic of rich regions.
 
-Li et al., "Best-Buddy GANs for Highly Detailed Image Super-Resolution", AAAI 2022, arXiv 2103.15295, equations 3 to 8.
+Li et al., "Best-Buddy GANs for Highly Detailed Image Super-Resolution", AAAI 2022, arXiv 2103.15295, section 3.
 Images are [B, H, W, C] in [0, 1]; C must be 3 where a luma is wanted.
 """
 

@@ -1,7 +1,7 @@
 """How a ranker learns which of two pictures looks better by a figure, and how an enlarging network learns by it.
 
 Zhang et al., "RankSRGAN: Generative Adversarial Networks with Ranker for Image Super-Resolution", ICCV 2019, arXiv
-1908.06382, equations 2 to 5. A ranker's score is the higher, the worse the picture (figures as NIQE are low where
+1908.06382, section 3. A ranker's score is the higher, the worse the picture (figures as NIQE are low where
 pictures look good). Images are in [0, 1].
 """
 
@@ -31,7 +31,7 @@ def margin(first: jax.Array, second: jax.Array, worse: jax.Array, wanted: float 
 
 
 def content(scores: jax.Array, axis_name: str | None = None) -> jax.Array:
-    """The sum over the batch, of all devices of `axis_name`, of the sigmoid of a ranker's scores: equation 5."""
+    """The sum over the batch, of all devices of `axis_name`, of the sigmoid of a ranker's scores."""
     own = jnp.sum(jax.nn.sigmoid(scores))
     # Losses are averaged over devices, which makes a sum of what is as many times as large.
     return own if axis_name is None else own * jax.lax.psum(1, axis_name)
