@@ -91,7 +91,8 @@ class Restoration:
         say(str(self.work.ledger.folder / place))
         if hole is not None:
             self.entry.about["outside"] = "bit for bit, read again" if written.exact else "changed by the format"
-            if self.hole is not None:
+            # A second of a large photograph, so only where it is read.
+            if self.hole is not None and options.report is not None:
                 self.entry.about.setdefault("seam", []).append(seam(whole.pixels, self.hole))
         if first:
             for note in written.notes:
