@@ -328,6 +328,7 @@ def test_any_failure_of_one_file_leaves_the_others(work, capsys, monkeypatch, er
     assert results() == ["0.png", "2.png"]
     assert re.search(r"dgan restore: p/1\.png: \S", said)
     assert "1 of 3 not restored" in said
+    assert "--tile" not in said, "windows do not help a function of the whole picture"
     assert ("not enough memory" in said) == (
         isinstance(error, MemoryError | RuntimeError) and not isinstance(error, RecursionError)
     )

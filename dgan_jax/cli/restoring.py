@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dgan_jax.restore.account import Entry, Report
 
 NO_MEMORY = "there is not enough memory for this photograph; give a smaller --tile, or make it smaller"
+NO_MEMORY_WHOLE = "there is not enough memory for this photograph, which this system needs as a whole; make it smaller"
 GREY = 3
 """How far apart, of 255, the channels of a black-and-white photograph lie that was stored in colour, with losses."""
 NOT_IN_RESULT = ("photos", "out", "again", "hole", "kernel", "samples", "megapixels", "overlay", "report")
@@ -118,7 +119,8 @@ def restore_all(work: Work) -> int:
                 failed += 1
                 if os.environ.get("DGAN_TRACEBACK"):
                     traceback.print_exc()
-                said = sentence(error, memory=NO_MEMORY).removeprefix(f"{file}: ")
+                short = NO_MEMORY_WHOLE if work.restorer.runner.system.host else NO_MEMORY
+                said = sentence(error, memory=short).removeprefix(f"{file}: ")
                 entry.about["failed"] = said
                 say(f"dgan restore: {said if said.startswith(str(file)) else f'{file}: {said}'}", error=True)
             count(i + 1)
