@@ -18,7 +18,8 @@ from dgan_jax.nets.patchgan import PatchGAN
 from dgan_jax.objectives import autoencoder as coding
 from dgan_jax.objectives.denoising_gan import Draws, denoising_gan, diffuse_pair
 from dgan_jax.process.gaussian import gaussian, vp_betas
-from dgan_jax.systems.diffusion_gan.lddgan import fading, training_codec
+from dgan_jax.systems.codec import training_codec
+from dgan_jax.systems.diffusion_gan.lddgan import fading
 from dgan_jax.train.state import TrainState
 from dgan_jax.train.step import train_step
 
