@@ -40,10 +40,12 @@ class Task(Protocol):
     @property
     def accepts(self) -> tuple[str, ...]:
         """Arrays that may come with a photograph: of hole, kernel."""
+        return ()
 
     @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Levels that may be told of a photograph, with their least and largest values, in the units of the options."""
+        return {}
 
     def damage(self, key: jax.Array, example: Example) -> Example:
         """A good image (no batch axis) -> what a user would have in hand: the damaged one, and what is told of its
@@ -63,11 +65,13 @@ class Task(Protocol):
         """[B, H, W, C]: a cheap first estimate of the image, without a network."""
 
     def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """The nearest image to `x0` that agrees with what is exactly known."""
+        """The nearest image to `x0` that agrees with what is exactly known; `x0` itself where nothing is."""
+        return x0
 
     def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
         """What else is known of the damage, in one unit for all tasks: by kind (`tasks.levels.KINDS`), [B] or [], about
         1 where it is strong, `tasks.levels.UNKNOWN` where it is there and nobody knows how strong."""
+        return {}
 
 
 @runtime_checkable

@@ -20,7 +20,8 @@ KINDS = ("gaussian", "motion", "either")
 class Deblur(Task):
     """A blurred image, and with `known` its kernel, by which a regularised least-squares answer is then the start.
 
-    A measurement holds `image`, `start` and, if known, `kernel` [size, size].
+    A measurement holds `image`, `start` and, if known, `kernel` [size, size]. A blur leaves no pixel untouched, and
+    inverting it would raise rounding to noise: `project` puts nothing back.
     """
 
     kind: str = "either"
@@ -58,10 +59,6 @@ class Deblur(Task):
     def accepts(self) -> tuple[str, ...]:
         return ("kernel",) if self.known else ()
 
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
-
     def kernel(self, key: jax.Array) -> jax.Array:
         """A kernel of the range, [size, size]."""
         which, *keys = jax.random.split(key, 5)
@@ -95,11 +92,6 @@ class Deblur(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["start"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """A blur leaves no pixel untouched, and inverting it would raise rounding to noise: nothing is put back."""
-        del y
-        return x0
 
     def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
         """Kernels of both kinds differ in more than one number."""

@@ -20,7 +20,8 @@ SURVEYED = 1024
 class Dehaze(Task):
     """Haze over a made-up depth, or over `depth` [H, W, 1] if it comes with the example. Defaults: RESIDE, indoor.
 
-    A measurement holds `image` and `start`: what the dark channel prior makes of it.
+    A measurement holds `image` and `start`: what the dark channel prior makes of it. Depth and density are unknown, so
+    nothing is known exactly.
     """
 
     beta: tuple[float, float] = (0.6, 1.8)
@@ -33,14 +34,6 @@ class Dehaze(Task):
     def __post_init__(self) -> None:
         levels.check("beta", self.beta, 0, 20)
         levels.check("airlight", self.airlight, 0, 1)
-
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
 
     def damage(self, key: jax.Array, example: Example) -> Example:
         where, *keys = jax.random.split(key, 3)
@@ -68,11 +61,6 @@ class Dehaze(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["start"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """Depth and density are unknown, so nothing is known exactly."""
-        del y
-        return x0
 
     def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
         del y

@@ -39,10 +39,6 @@ class Denoise(Task):
         levels.check("sigma", self.sigma, 0.1, 255)
 
     @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
-
-    @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {} if self.blind else {"sigma": self.sigma}
 
@@ -85,11 +81,6 @@ class Denoise(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["start"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """Nothing is known exactly."""
-        del y
-        return x0
 
     def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
         """1 for 50 grey levels."""

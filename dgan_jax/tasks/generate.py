@@ -1,7 +1,6 @@
 """Generation: nothing is measured but a shape and, where there are classes, a label."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +18,6 @@ class Generate(Task):
     def __post_init__(self) -> None:
         if self.classes < 0:
             raise ValueError(f"task.classes must be 0 (unconditional) or a number of classes, got {self.classes}")
-
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
 
     def damage(self, key: jax.Array, example: Example) -> Example:
         del key
@@ -47,14 +38,6 @@ class Generate(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["image"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        del y
-        return x0
-
-    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
-        del y
-        return {}
 
 
 TASK = Generate

@@ -59,10 +59,6 @@ class Inpaint(Task):
     def accepts(self) -> tuple[str, ...]:
         return ("hole",)
 
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
-
     def damage(self, key: jax.Array, example: Example) -> Example:
         """Holes differ between examples. example["image"]: [H, W, C]."""
         hole = example["hole"] if "hole" in example else holes.named(self.hole)(key, *example["image"].shape[:2])
@@ -98,11 +94,6 @@ class Inpaint(Task):
     def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
         """Known pixels are put back bit for bit."""
         return jnp.where(y["hole"] > 0, x0, y["image"])
-
-    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
-        """A hole says for itself where it is."""
-        del y
-        return {}
 
     def values(self, y: Measurement) -> jax.Array:
         return y["image"]

@@ -19,7 +19,7 @@ class Jpeg(Task):
     """Compression at a quality drawn from a range, and told to the network unless it is `blind`.
 
     A measurement holds `image`, `start` (cosine thresholding if the quality is told, else the image) and, unless blind,
-    `quality` in (0, 1].
+    `quality` in (0, 1]. A file bounds its coefficients, but only before it was rounded to pixels: nothing is exact.
     """
 
     quality: tuple[float, float] = (10.0, 40.0)
@@ -29,10 +29,6 @@ class Jpeg(Task):
 
     def __post_init__(self) -> None:
         levels.check("quality", self.quality, 1, 100)
-
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
 
     @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
@@ -61,11 +57,6 @@ class Jpeg(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["start"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """A file bounds its coefficients, but only before it was rounded to pixels: nothing is exact."""
-        del y
-        return x0
 
     def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
         """1 for quality 0."""

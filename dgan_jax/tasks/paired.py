@@ -1,7 +1,6 @@
 """Damage of one's own: pairs of a good and a damaged picture, whatever has happened to the latter."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +24,6 @@ class Paired(Task):
         if self.scale < 1:
             raise ValueError(f"task.scale must be a whole number from 1, got {self.scale}")
 
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
-
     def damage(self, key: jax.Array, example: Example) -> Example:
         """example["damaged"]: [H, W, C], each pixel of a smaller picture repeated `scale` times."""
         del key
@@ -55,16 +46,6 @@ class Paired(Task):
 
     def start(self, y: Measurement) -> jax.Array:
         return y["image"]
-
-    def project(self, x0: jax.Array, y: Measurement) -> jax.Array:
-        """Nothing is known exactly."""
-        del y
-        return x0
-
-    def strengths(self, y: Measurement) -> Mapping[str, jax.Array]:
-        """None that has a name."""
-        del y
-        return {}
 
 
 TASK = Paired

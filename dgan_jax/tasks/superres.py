@@ -36,14 +36,6 @@ class SuperResolution(Task):
         lookup("resizing method", self.reduce, resize.METHODS)
         lookup("resizing method", self.enlarge, resize.METHODS)
 
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def ranges(self) -> Mapping[str, tuple[float, float]]:
-        return {}
-
     def damage(self, key: jax.Array, example: Example) -> Example:
         """example["image"]: [H, W, C], sides multiples of the scale."""
         del key
