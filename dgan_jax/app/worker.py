@@ -127,21 +127,18 @@ def fulfil(order: Order, tell: Tell) -> Done:
 
 def known_of(order: Order, restorer: "Restorer", notes: list[str]) -> dict[str, Any]:
     """What is known of the damage."""
-    from dgan_jax.data.images import jpeg_table
+    from dgan_jax.cli.restoring import quality_in
     from dgan_jax.data.masks import read_mask
-    from dgan_jax.ops.jpeg import quality_of
 
     known: dict[str, Any] = dict(order.levels)
     if order.hole is not None:
         known["hole"] = read_mask(order.hole, "white-hole", megapixels=order.megapixels)
     if "quality" in restorer.task.ranges and "quality" not in known:
-        table = jpeg_table(order.file, megapixels=order.megapixels)
-        if table is None:
+        found = quality_in(order.file, restorer.task.ranges["quality"], megapixels=order.megapixels)
+        if found is None:
             raise ValueError("the quality of the compression is not known: the photograph is no JPEG file; give it")
-        low, high = restorer.task.ranges["quality"]
-        read = quality_of(table)
-        known["quality"] = min(max(read, low), high)
-        limits = "" if low <= read <= high else f"; {known['quality']:g} is the nearest that this can undo"
+        read, known["quality"] = found
+        limits = "" if known["quality"] == read else f"; {known['quality']:g} is the nearest that this can undo"
         notes.append(f"quality {read:g}, read from the file{limits}")
     return known
 

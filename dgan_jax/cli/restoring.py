@@ -212,8 +212,7 @@ def is_to_do(work: Work, place: PurePath, command: str) -> bool:
 
 def known_of(work: Work, file: Path, picture: "Native", entry: "Entry") -> dict[str, Any]:
     """What is known of the damage of one photograph."""
-    from dgan_jax.data.images import jpeg_table, read_image
-    from dgan_jax.ops.jpeg import quality_of
+    from dgan_jax.data.images import read_image
 
     options = work.options
     known: dict[str, Any] = dict(options.levels())
@@ -230,14 +229,25 @@ def known_of(work: Work, file: Path, picture: "Native", entry: "Entry") -> dict[
             raise ValueError(f"{options.kernel} is black all over; a kernel is bright where light went")
         known["kernel"] = light / light.sum()
     if "quality" in work.restorer.task.ranges and "quality" not in known:
-        table = jpeg_table(file, megapixels=options.megapixels)
-        if table is not None:
-            (low, high), read = work.restorer.task.ranges["quality"], quality_of(table)
-            known["quality"] = min(max(read, low), high)
-            limits = "" if low <= read <= high else f"; {known['quality']:g} is the nearest that was learnt"
+        found = quality_in(file, work.restorer.task.ranges["quality"], megapixels=options.megapixels)
+        if found is not None:
+            read, known["quality"] = found
+            limits = "" if known["quality"] == read else f"; {known['quality']:g} is the nearest that was learnt"
             say(f"{file}: quality {read:g}, read from the file{limits}")
             entry.about["estimated"] = {"quality": read}
     return known
+
+
+def quality_in(file: Path, learnt: tuple[float, float], *, megapixels: float) -> tuple[float, float] | None:
+    """The quality of a file's compression, and the nearest that was learnt; None if the file is no JPEG."""
+    from dgan_jax.data.images import jpeg_table
+    from dgan_jax.ops.jpeg import quality_of
+
+    table = jpeg_table(file, megapixels=megapixels)
+    if table is None:
+        return None
+    read = quality_of(table)
+    return read, min(max(read, learnt[0]), learnt[1])
 
 
 def hole_for(work: Work, file: Path, picture: "Native") -> "np.ndarray | None":

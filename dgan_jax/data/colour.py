@@ -116,7 +116,7 @@ def to_srgb(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
     """
     space, count = space_of(profile or b""), pixels.shape[2]
     if count == 4:
-        return _deeper(_by_table(_eight(pixels), profile if space == "CMYK" else None, "CMYK"), pixels.dtype)
+        return _deeper(_by_table(eight_bits(pixels), profile if space == "CMYK" else None, "CMYK"), pixels.dtype)
     if profile is None or is_srgb(profile) or (count, space) not in ((1, "GRAY"), (1, "RGB"), (3, "RGB"), (3, "GRAY")):
         return pixels
     if (count, space) == (3, "GRAY"):  # a grey picture, stored three times
@@ -127,7 +127,7 @@ def to_srgb(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
         return _grey_to_srgb(pixels, profile)
     shape = shape_of(profile)
     if shape is None:
-        return _deeper(_by_table(_eight(pixels), profile, "RGB"), pixels.dtype)
+        return _deeper(_by_table(eight_bits(pixels), profile, "RGB"), pixels.dtype)
     return _rgb_to_srgb(pixels, shape)
 
 
@@ -209,8 +209,9 @@ def is_srgb(profile: bytes) -> bool:
     return False
 
 
-def _eight(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.dtype == np.uint8 else np.round(pixels / 257.0).astype(np.uint8)
+def eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint16 -> uint8, to the nearest; others as they are."""
+    return np.round(pixels / np.float32(257)).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
 def _deeper(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from dgan_jax.core import names
+from dgan_jax.data.colour import eight_bits
 from dgan_jax.data.images import MEGAPIXELS, read_native, to_channels
 from dgan_jax.data.native import Native
 
@@ -48,14 +49,13 @@ def how_white(mask: Native, name: str) -> np.ndarray:
     """How white a mask is, uint8 [H, W]: by its brightness or by its transparency. Profiles do not matter."""
     pixels, top = mask.pixels, mask.pixels.max(initial=0)
     if pixels.dtype == np.uint16 and top > 1:
-        pixels = np.round(pixels / 257.0).astype(np.uint8)
+        pixels = eight_bits(pixels)
     grey = to_channels(pixels, 1)[..., 0] if pixels.shape[2] == 3 else pixels[..., 0]
     if pixels.shape[2] == 4:
         grey = 255 - pixels.max(-1)  # CMYK: ink is black
     if mask.alpha is None:
         return _whole_range(grey)
-    alpha = mask.alpha if mask.alpha.dtype == np.uint8 else np.round(mask.alpha / 257.0).astype(np.uint8)
-    return by_alpha_or_brightness(grey, alpha, name)
+    return by_alpha_or_brightness(grey, eight_bits(mask.alpha), name)
 
 
 def by_alpha_or_brightness(grey: np.ndarray, alpha: np.ndarray, name: str) -> np.ndarray:

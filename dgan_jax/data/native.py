@@ -52,7 +52,7 @@ class Native:
             share = self.alpha[..., None].astype(np.float32) / self.top
             seen = seen * share + (background / 255 * self.top) * (1 - share)
             return np.round(seen * (255 / self.top)).astype(np.uint8)
-        return seen if seen.dtype == np.uint8 else np.round(seen / 257.0).astype(np.uint8)
+        return colour.eight_bits(seen)
 
 
 def read_tiff(stream: BinaryIO) -> Native | None:

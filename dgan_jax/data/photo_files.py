@@ -170,9 +170,8 @@ def _fitting(photo: Photo, picture: Native, format: str, notes: list[str]) -> Na
         notes.append("the palette became full colours: it has no room for those of the filling")
     if picture.pixels.dtype == np.uint16 and format not in DEEP:
         notes.append(f"16 bits became 8: {format} holds no more")
-        eight = lambda x: np.round(x / 257.0).astype(np.uint8)
-        alpha = None if picture.alpha is None else eight(picture.alpha)
-        picture = dataclasses.replace(picture, pixels=eight(picture.pixels), alpha=alpha, bits=8)
+        alpha = None if picture.alpha is None else colour.eight_bits(picture.alpha)
+        picture = dataclasses.replace(picture, pixels=colour.eight_bits(picture.pixels), alpha=alpha, bits=8)
     if picture.bits == 1:
         notes.append("black and white became grey of 8 bits")
     if picture.alpha is not None and format not in WITH_ALPHA:

@@ -20,6 +20,7 @@ from dgan_jax.core import shelf
 from dgan_jax.core.machine import memory
 from dgan_jax.core.parts import Measurement, System, Task
 from dgan_jax.core.programs import Programs, make_room
+from dgan_jax.data.colour import eight_bits
 from dgan_jax.ops import progress
 from dgan_jax.restore.windows import Blend, Window, cut, padded, padded_side, plan, rounded
 from dgan_jax.tasks.generate import Generate
@@ -80,11 +81,6 @@ def rounded_to(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype != np.uint16:
         return eight_bit(image)
     return np.clip(np.rint((image + np.float32(1)) * np.float32(32767.5)), 0, 65535).astype(np.uint16)
-
-
-def seen(image: np.ndarray) -> np.ndarray:
-    """uint16 -> uint8: what looks at a whole picture needs no more."""
-    return np.round(image / np.float32(257)).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
 def shapes_of(tree: Any) -> Any:
@@ -339,7 +335,7 @@ class InWindows(Prepared):
         if i not in self.surveyed:
             given = {name: value[i] for name, value in self.given.items()}
             survey = getattr(self.runner.task, "survey", None)
-            self.surveyed = {i: given | ({} if survey is None else survey(seen(given["image"]), given))}
+            self.surveyed = {i: given | ({} if survey is None else survey(eight_bits(given["image"]), given))}
         return self.surveyed[i]
 
     def windows(self, i: int) -> list[Window]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from dgan_jax.data.colour import eight_bits
 from dgan_jax.data.images import to_channels
 from dgan_jax.data.pictures import grid
 
@@ -62,8 +63,7 @@ def looked_at(hole: np.ndarray | None, height: int, width: int) -> tuple[slice, 
 
 def small(image: np.ndarray) -> np.ndarray:
     """uint8 [h, w, 3], no larger than is shown."""
-    eight = np.round(image / np.float32(257)).astype(np.uint8) if image.dtype == np.uint16 else image
-    picture = Image.fromarray(to_channels(np.ascontiguousarray(eight), 3))
+    picture = Image.fromarray(to_channels(np.ascontiguousarray(eight_bits(image)), 3))
     picture.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 
@@ -82,6 +82,5 @@ def sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], *, columns: i
 
 def overlay(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3]: the photograph, its hole [H, W, 1] in red through which it is seen."""
-    eight = np.round(image / np.float32(257)).astype(np.uint8) if image.dtype == np.uint16 else image
-    seen = to_channels(eight, 3).astype(np.float32)
+    seen = to_channels(eight_bits(image), 3).astype(np.float32)
     return np.where(hole > 0, 0.4 * seen + 0.6 * np.array([255, 0, 60], np.float32), seen).round().astype(np.uint8)
