@@ -11,6 +11,11 @@ def cosine_per_epoch(rate: float, end: float, *, steps: int, epoch: int) -> opta
     return lambda count: end + (rate - end) * 0.5 * (1 + jnp.cos(jnp.pi * (count // epoch) / epochs))
 
 
+def risen(rate: float, warmup: int) -> optax.ScalarOrSchedule:
+    """The rate climbs in a straight line from 0 in `warmup` steps, and stays; with 0 of them it is there at once."""
+    return optax.linear_schedule(0.0, rate, warmup) if warmup else rate
+
+
 def half_life(batch: int, images: float, ramp: float) -> optax.Schedule:
     """An averaging decay that halves what is old in `images` images, or in a share of `ramp` of those seen if these are
     fewer; 0: no such limit. batch: images a step (Karras et al., arXiv 2006.06676)."""

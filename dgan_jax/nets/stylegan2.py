@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from dgan_jax.core.devices import mean_over
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.minibatch import minibatch_deviation
 from dgan_jax.ops import upfirdn
@@ -152,8 +153,7 @@ class Mapping(nn.Module):
         if self.averaged:
             average = self.variable("average", "w_avg", lambda: jnp.zeros(self.features))
             if train and not self.is_initializing():
-                mean = jax.lax.stop_gradient(x).mean(0)
-                mean = mean if self.axis_name is None else jax.lax.pmean(mean, self.axis_name)
+                mean = mean_over(jax.lax.stop_gradient(x).mean(0), self.axis_name)
                 average.value = self.decay * average.value + (1 - self.decay) * mean
         return x
 

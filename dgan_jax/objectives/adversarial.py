@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core.devices import mean_over
+
 Score = Callable[[jax.Array], jax.Array]
 """Images [B, H, W, C] -> logits, each of its own image."""
 
@@ -82,8 +84,7 @@ def drift(real: jax.Array, weight: float = 1e-3, axis_name: str | None = None) -
 
     As TransGAN takes it ("wgangp-eps").
     """
-    mean = jnp.mean(real)
-    return weight * jnp.square(mean if axis_name is None else jax.lax.pmean(mean, axis_name))
+    return weight * jnp.square(mean_over(jnp.mean(real), axis_name))
 
 
 class Game(NamedTuple):

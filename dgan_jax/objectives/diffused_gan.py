@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from dgan_jax.core.devices import mean_over
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
 from dgan_jax.objectives import adversarial
 from dgan_jax.process.instance_noise import InstanceNoise, diffuse
@@ -142,9 +143,7 @@ def diffused_gan(
         penalty = lambda: 0.5 * r1_gamma * r1_every * jnp.mean(adversarial.r1(score, images["image"]))
         r1 = adversarial.lazily(context.step, r1_every, penalty)
         loss_real, loss_fake = adversarial.as_real(on_real), adversarial.as_fake(on_fake)
-        signs = jnp.mean(jnp.sign(on_real))
-        if axis_name is not None:
-            signs = jax.lax.pmean(signs, axis_name)
+        signs = mean_over(jnp.mean(jnp.sign(on_real)), axis_name)
         metrics = {
             "critic/real": loss_real, "critic/fake": loss_fake, "critic/r1": r1, "critic/signs": signs,
             "critic/intensity": now["intensity"],

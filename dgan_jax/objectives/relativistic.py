@@ -7,6 +7,7 @@ Jolicoeur-Martineau, arXiv 1807.00734, with the cross-entropy; ESRGAN, arXiv 180
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core.devices import mean_over
 from dgan_jax.objectives.adversarial import as_fake, as_real
 
 still = jax.lax.stop_gradient
@@ -14,8 +15,7 @@ still = jax.lax.stop_gradient
 
 def mean(logits: jax.Array, axis_name: str | None) -> jax.Array:
     """Over the batch on all devices; []."""
-    own = jnp.mean(logits)
-    return own if axis_name is None else jax.lax.pmean(own, axis_name)
+    return mean_over(jnp.mean(logits), axis_name)
 
 
 def generator(real: jax.Array, fake: jax.Array, axis_name: str | None = None) -> jax.Array:

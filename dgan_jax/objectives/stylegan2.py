@@ -5,6 +5,7 @@ appendix B; Karras et al., arXiv 2006.06676, for the probability of augmentation
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from dgan_jax.core.devices import mean_over
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
 from dgan_jax.objectives import adversarial
 
@@ -101,8 +103,7 @@ def stylegan2(
     augmentation.
     """
 
-    def over_devices(value: jax.Array) -> jax.Array:
-        return value if axis_name is None else jax.lax.pmean(value, axis_name)
+    over_devices = functools.partial(mean_over, axis_name=axis_name)
 
     def draw_update(key: jax.Array, shape: tuple[int, ...]) -> Draws:
         keys = jax.random.split(key, 6)

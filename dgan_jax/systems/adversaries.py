@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Generator, Measurement, Objective, Player, Spec, Stage, System
 from dgan_jax.objectives.gan import Networks, Pace
 
@@ -33,8 +34,7 @@ class Options:
 
     def __post_init__(self) -> None:
         pace_of(self)
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"system.ema must be in [0, 1), got {self.ema}; 0 keeps no average")
+        checks.decay(self)
 
 
 def pace_of(config: Options, batch: int = 0) -> Pace:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Measurement, Player, Space, Spec, Stage, Task
 from dgan_jax.nets.layers import dropped
 from dgan_jax.nets.ldm_autoencoder import Autoencoder, KLAutoencoder, VQAutoencoder
@@ -79,15 +80,30 @@ class Options:
             )
         if self.code_scale < 0:
             raise ValueError(f"system.code_scale must be positive, or 0 to measure it, got {self.code_scale}")
-        for name in ("code_channels", "book", "autoencoder_features", "patch_features", "patch_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "code_channels", "book", "autoencoder_features", "patch_features", "patch_layers")
         if self.autoencoder_groups < 0:
             raise ValueError(f"system.autoencoder_groups must be 0 (no norms) or more, got {self.autoencoder_groups}")
 
     def kinds(self) -> tuple[str, ...]:
         """The autoencoders that this system works with."""
         return ("kl", "vq")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VQOptions(Options):
+    """Defaults are latent diffusion's VQ-f4, trained before."""
+
+    autoencoder: str = "vq"
+    code_channels: int = 3
+    code_scale: float = 1.0
+    """Codes are divided by this; 0: by their size, measured while the autoencoder trains."""
+    autoencoder_multipliers: tuple[int, ...] = (1, 2, 4)
+    autoencoder_attention: tuple[int, ...] = ()
+    autoencoder_middle_attention: bool = False
+    autoencoder_dropout: float = 0.0
+    autoencoder_tanh: bool = False
+    autoencoder_share: float = 0.0
+    """Part of the training that goes to the autoencoder; 0 only for one that is given (train.begin_with)."""
 
 
 def autoencoder_of(config: Options, spec: Spec) -> Autoencoder:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.parts import Measurement, Task
 from dgan_jax.nets.adm_unet import ADMUNet
 from dgan_jax.nets.layers import dropped
@@ -38,16 +38,8 @@ class Training:
     """Recompute the blocks in the backward pass: less memory, more time."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"system.ema must be in [0, 1), got {self.ema}; 0 keeps no average")
-
-    def at_least_one(self, *names: str) -> None:
-        """A ValueError unless the options of these names are 1 or more."""
-        for name in names:
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.known_dtype(self)
+        checks.decay(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +68,7 @@ class UNet(Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least_one("features", "blocks", "groups")
+        checks.at_least_one(self, "features", "blocks", "groups")
 
 
 def unet_of(config: UNet, side: int, channels: int) -> ADMUNet:

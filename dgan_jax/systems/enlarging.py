@@ -16,6 +16,7 @@ import optax
 from flax import linen as nn
 
 from dgan_jax import pretrained, tasks
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup, unknown
 from dgan_jax.core.parts import Measurement, Objective, Player, Spec, Stage, System, Task, Variables
 from dgan_jax.core.restarts import cosine_restarts, multistep, warm_cosine_restarts
@@ -61,12 +62,10 @@ class Restoring:
     """Activations: float32 or bfloat16; parameters and optimizers stay float32."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if self.back_projection < 0:
             raise ValueError(f"system.back_projection is a number of iterations, got {self.back_projection}")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"system.ema must be in [0, 1), got {self.ema}; 0 keeps no average")
+        checks.decay(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,9 +139,7 @@ class Adversarial(Restoring):
             raise ValueError(f"system.vgg_weights needs one for each of {self.vgg_layers}, got {self.vgg_weights}")
         if self.cycles < 0 or not 0 <= self.warm < 1:
             raise ValueError(f"system.cycles is 0 or more and warm in [0, 1), got {self.cycles}, {self.warm}")
-        for name in ("critic_features", "critic_stages", "critic_size", "critic_hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "critic_features", "critic_stages", "critic_size", "critic_hidden")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,9 +158,7 @@ class Dense(Restoring):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("features", "blocks", "growth"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "features", "blocks", "growth")
         if self.fold not in (0, 1, 2, 4):
             raise ValueError(f"system.fold must be 0, 1, 2 or 4, got {self.fold}")
 
@@ -226,8 +221,8 @@ def residual_network(config: Residual, task: Task, spec: Spec) -> MSRResNet | Tr
     return network(config.features, config.blocks, scale, spec.channels, dtype)
 
 
-def judging(critic: VGGCritic) -> Judge:
-    """A critic as objectives want it: always by the statistics of the batch."""
+def judging(critic: nn.Module) -> Judge:
+    """A critic or ranker as objectives want it: always by the statistics of the batch, as in the published code."""
     return lambda params, state, x: applied(critic, ("batch_stats",), params, state, x, True)
 
 

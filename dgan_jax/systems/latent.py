@@ -26,7 +26,7 @@ WHEN_RESTORING = ("restore_steps", "eta", "spacing")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(codec.Options, conditional.UNet):
+class Options(codec.VQOptions, conditional.UNet):
     """Defaults are the published values for CelebA-HQ 256, in codes of VQ-f4."""
 
     steps: int = 1000
@@ -50,17 +50,8 @@ class Options(codec.Options, conditional.UNet):
     scale_shift: bool = False
     resample_in_blocks: bool = False
     learning_rate: float = 9.6e-5
-    autoencoder: str = "vq"
-    code_channels: int = 3
     code_scale: float = 1.0
     """Codes are divided by this; 0: by their deviation, measured while the autoencoder trains."""
-    autoencoder_multipliers: tuple[int, ...] = (1, 2, 4)
-    autoencoder_attention: tuple[int, ...] = ()
-    autoencoder_middle_attention: bool = False
-    autoencoder_dropout: float = 0.0
-    autoencoder_tanh: bool = False
-    autoencoder_share: float = 0.0
-    """Part of the training that goes to the autoencoder; 0 only for one that is given (train.begin_with)."""
 
     def __post_init__(self) -> None:
         conditional.UNet.__post_init__(self)
@@ -111,14 +102,13 @@ def assembled(
         error = ERRORS[config.loss](say(params["denoiser"], x, draws.t, told, draws.key), draws.noise)
         return error, {"error": error}
 
+    def clean(variables: dict, x: jax.Array, t: jax.Array, told: dict[str, jax.Array]) -> tuple[jax.Array, None]:
+        return x0_of_noise(process, sampled(variables["params"]["denoiser"], x, t, told, None), x, t), None
+
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         space = coder.of(variables)
         told, noise = seen(y, space), conditional.draws(y, keys, coder.shape(y["image"].shape))
-
-        def predict(x: jax.Array, t: jax.Array, number: jax.Array) -> tuple[jax.Array, None]:
-            del number
-            return x0_of_noise(process, sampled(variables["params"]["denoiser"], x, t, told, None), x, t), None
-
+        predict = lambda x, t, number: clean(variables, x, t, told)
         x = ddim.sample(predict, process, chain, noise(conditional.START), noise, eta=config.eta)
         return conditional.finished(task, y, space.decode(x))
 
@@ -126,8 +116,7 @@ def assembled(
         variables: dict[str, Any], x: jax.Array, t: jax.Array, y: Measurement, keys: jax.Array
     ) -> tuple[jax.Array, None]:
         del keys
-        told = seen(y, coder.of(variables))
-        return x0_of_noise(process, sampled(variables["params"]["denoiser"], x, t, told, None), x, t), None
+        return clean(variables, x, t, seen(y, coder.of(variables)))
 
     objective = denoising(loss=loss, measure=task.measure, shape=coder.shape, times=(0, config.steps - 1))
     optimizer = conditional.optimizer_of(config, coder.rest)

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, Stage, System, Task
+from dgan_jax.core.rates import risen
 from dgan_jax.nets.ddpm_unet import DDPMUNet, geometric_sigmas
 from dgan_jax.nets.layers import dropped
 from dgan_jax.nets.ncsnpp import ACTIVATIONS, SKIP_SCALES, ScoreNCSNpp
@@ -110,8 +112,7 @@ class Options:
         lookup("network", self.network, dict.fromkeys(("ncsnpp", "ddpm")))
         lookup("block", self.block, SKIP_SCALES)
         lookup("activation", self.activation, ACTIVATIONS)
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if self.flow and self.predictor == "ancestral":
             raise ValueError("ancestral steps have no probability flow; try --system.predictor reverse")
         if self.importance > self.likelihood or self.likelihood > self.continuous:
@@ -123,9 +124,7 @@ class Options:
             raise ValueError(f"system.end must lie between 0 and 1, got {self.end}; published: 1e-3, or 1e-5 for VE")
         if self.restore_steps < 0:
             raise ValueError(f"system.restore_steps must be a number of levels or 0, got {self.restore_steps}")
-        for name in ("steps", "corrections", "features", "blocks", "groups"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "corrections", "features", "blocks", "groups")
 
 
 def network_of(config: Options, spec: Spec, sigmas: tuple[float, ...]) -> ScoreNCSNpp | DDPMUNet:
@@ -258,8 +257,8 @@ def build(config: Options, task: Task, spec: Spec, sde: SDE, *, unit: float = 1.
         )  # fmt: skip
         return walk.image(mean)
 
-    rate = optax.linear_schedule(0.0, config.learning_rate, config.warmup) if config.warmup else config.learning_rate
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip), optax.adam(rate, b1=0.9, b2=0.999, eps=1e-8))
+    adam = optax.adam(risen(config.learning_rate, config.warmup), b1=0.9, b2=0.999, eps=1e-8)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip), adam)
     players = {
         "denoiser": Player(network, lambda y: (y["image"], jnp.ones(y["image"].shape[0], np.float32)), config.ema)
     }

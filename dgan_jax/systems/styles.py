@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Array, Generator, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.core.rates import half_life
@@ -60,9 +61,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("architecture", "critic_architecture"):
             lookup(f"system.{name}", getattr(self, name), dict.fromkeys(ARCHITECTURES))
-        for name in ("latent", "styles", "mapping_layers", "group", "r1_every", "path_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "latent", "styles", "mapping_layers", "group", "r1_every", "path_every")
         if not 0 <= self.mixing <= 1:
             raise ValueError(f"system.mixing is a probability, got {self.mixing}; published: 0.9, or 0 for CIFAR-10")
         if not 0 <= self.truncation <= 1:

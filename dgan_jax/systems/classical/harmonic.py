@@ -7,6 +7,7 @@ import dataclasses
 
 import jax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Measurement, Spec, System, Task
 from dgan_jax.ops import prefill
 
@@ -20,8 +21,7 @@ class Config:
     """Conjugate-gradient steps per level of the pyramid."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"system.steps must be at least 1, got {self.steps}")
+        checks.at_least_one(self, "steps")
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:

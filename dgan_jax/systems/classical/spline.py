@@ -7,6 +7,7 @@ import dataclasses
 
 import jax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Measurement, Spec, System, Task
 from dgan_jax.ops import prefill
 
@@ -22,8 +23,7 @@ class Config:
     """Weight of the membrane's energy against the plate's; 0 is biharmonic."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"system.steps must be at least 1, got {self.steps}")
+        checks.at_least_one(self, "steps")
         if self.tension < 0:
             raise ValueError(f"system.tension must not be negative, got {self.tension}")
 

@@ -15,11 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Denoiser, Measurement, OwnFigure, Player, Spec, Stage, System, Task
+from dgan_jax.core.rates import risen
 from dgan_jax.nets.adm_unet import ADMUNet
 from dgan_jax.nets.ddpm_unet import DDPMUNet
+from dgan_jax.nets.layers import dropped
 from dgan_jax.objectives.diffusion import bound, diffusion, prior_bound
 from dgan_jax.process.gaussian import Chain, Gaussian, at, diffuse, gaussian_of_betas
 from dgan_jax.process.predictions import PREDICTIONS, VARIANCES, previous
@@ -85,8 +87,7 @@ class Config:
     """Recompute the blocks in the backward pass: less memory, more time."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         lookup("schedule", self.schedule, SCHEDULES)
         lookup("prediction", self.predicts, PREDICTIONS)
         lookup("variance of a step back", self.variance, dict.fromkeys((*FIXED, *VARIANCES)))
@@ -100,9 +101,7 @@ class Config:
             )
         if self.wavelet < 0:
             raise ValueError(f"system.wavelet must be a number of levels or 0, got {self.wavelet}")
-        for name in ("steps", "features", "blocks", "groups"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "features", "blocks", "groups")
 
 
 def network_of(config: Config, task: Task, spec: Spec, channels: int) -> DDPMUNet | ADMUNet:
@@ -132,14 +131,7 @@ class Denoising:
         label = y.get("label")
         if keys is None:
             return cast(jax.Array, self.network.apply({"params": params}, x, t, label))
-        network = self.network.clone(deterministic=False)
-
-        def one(key: jax.Array, *inputs: jax.Array | None) -> jax.Array:
-            single = (None if value is None else value[None] for value in inputs)
-            return cast(jax.Array, network.apply({"params": params}, *single, rngs={"dropout": key}))[0]
-
-        # Image by image, so that a mask does not depend on the other images of a batch, nor on the devices.
-        return jax.vmap(one, in_axes=(0, 0, 0, None if label is None else 0))(keys, x, t, label)
+        return cast(jax.Array, dropped(self.network, params, (x, t, label), keys))
 
     def predict(
         self, variables: dict, x: jax.Array, t: jax.Array, y: Measurement, keys: jax.Array | None = None
@@ -201,8 +193,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         say=denoising.say, process=process, prediction=PREDICTIONS[config.predicts], measure=task.measure,
         encode=space.encode, log_variance=VARIANCES.get(config.variance), loss=config.loss, dropout=config.dropout > 0,
     )  # fmt: skip
-    rate = optax.linear_schedule(0.0, config.learning_rate, config.warmup) if config.warmup else config.learning_rate
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip), optax.adam(rate, b1=0.9, b2=0.999, eps=1e-8))
+    adam = optax.adam(risen(config.learning_rate, config.warmup), b1=0.9, b2=0.999, eps=1e-8)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip), adam)
 
     def inputs(y: Measurement) -> tuple:
         x = space.encode(y["image"])

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.objectives.conditional import Draws, denoising, mean_square
 from dgan_jax.process import bridge
@@ -46,7 +47,7 @@ class Config(conditional.UNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least_one("steps")
+        checks.at_least_one(self, "steps")
         bridge.evenly(self.steps, self.calls)
         bridge.bridge_betas(self.steps, beta_max=self.beta_max)
         if not 0 <= self.first_time < 1:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.irsde_unet import IRSDEUNet
@@ -66,7 +67,7 @@ class Config(conditional.Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least_one("steps", "features", "depth", "heads", "head_channels")
+        checks.at_least_one(self, "steps", "features", "depth", "heads", "head_channels")
         lookup("sampler", self.sampler, sde.STEPS)
         lookup("loss", self.loss, ERRORS)
         lookup("network", self.network, dict.fromkeys(("unet", "nafnet")))

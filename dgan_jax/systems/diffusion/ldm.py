@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Space, Spec, System, Task
 from dgan_jax.nets.latent_unet import LatentUNet
 from dgan_jax.objectives.conditional import Draws
@@ -49,7 +50,7 @@ class Config(latent.Options):
             raise ValueError(f"system.class_dropped is a share in [0, 1), got {self.class_dropped}")
         if self.guidance != 1 and not self.class_dropped:
             raise ValueError("system.guidance needs a network that has learnt images without their class too")
-        self.at_least_one("transformer", "context")
+        checks.at_least_one(self, "transformer", "context")
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:

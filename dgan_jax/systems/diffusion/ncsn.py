@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.ddpm_unet import geometric_sigmas
 from dgan_jax.nets.refinenet import RefineNet
@@ -55,8 +56,7 @@ class Config:
     """Activations: float32 or bfloat16."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if not 0 < self.sigma_last < self.sigma_first:
             raise ValueError(
                 f"system.sigma_last must lie between 0 and system.sigma_first, got {self.sigma_last} and "
@@ -67,9 +67,7 @@ class Config:
                 f"system.step_size must lie between 0 and the last variance {self.sigma_last**2:.3g}, else steps "
                 f"overshoot; got {self.step_size}"
             )
-        for name in ("levels", "features", "units", "each"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "levels", "features", "units", "each")
 
 
 @dataclasses.dataclass(frozen=True)

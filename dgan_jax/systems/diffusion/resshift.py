@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from dgan_jax import pretrained
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Space, Spec, Stage, System, Task
 from dgan_jax.metrics.lpips import lpips, parameters
 from dgan_jax.objectives.conditional import Draws, denoising, mean_square
@@ -28,7 +29,7 @@ TASKS = conditional.TASKS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(codec.Options, conditional.UNet):
+class Config(codec.VQOptions, conditional.UNet):
     """Defaults are the published values for enlarging by 4, in codes of 64x64."""
 
     steps: int = 4
@@ -54,20 +55,11 @@ class Config(codec.Options, conditional.UNet):
     ema: float = 0.999
     autoencoder: str = "vq"
     """Codes are draws from a Gaussian (kl) or entries of a book (vq); none: the chain is one of pixels."""
-    code_channels: int = 3
-    code_scale: float = 1.0
-    autoencoder_multipliers: tuple[int, ...] = (1, 2, 4)
-    autoencoder_attention: tuple[int, ...] = ()
-    autoencoder_middle_attention: bool = False
-    autoencoder_dropout: float = 0.0
-    autoencoder_tanh: bool = False
-    autoencoder_share: float = 0.0
-    """Part of the training that goes to the autoencoder; 0 only for one that is given (train.begin_with)."""
 
     def __post_init__(self) -> None:
         conditional.UNet.__post_init__(self)
         codec.Options.__post_init__(self)
-        self.at_least_one("steps")
+        checks.at_least_one(self, "steps")
         if self.perceptual < 0:
             raise ValueError(f"system.perceptual is a weight, 0 or more, got {self.perceptual}")
 

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Denoiser, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.sr3_unet import SR3UNet
@@ -50,7 +51,7 @@ class Config(levelled.Schedules, conditional.Training):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check()
-        self.at_least_one("features", "blocks", "groups")
+        checks.at_least_one(self, "features", "blocks", "groups")
         lookup("loss", self.loss, ERRORS)
 
 

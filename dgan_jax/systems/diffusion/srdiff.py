@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.srdiff import SRDiffEncoder, SRDiffUNet
@@ -64,7 +65,7 @@ class Config(conditional.Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least_one("steps", "features", "encoder_features", "encoder_blocks")
+        checks.at_least_one(self, "steps", "features", "encoder_features", "encoder_blocks")
         lookup("loss", self.loss, ERRORS)
         process_of(self)
         if not 0 <= self.encoder_share < 1:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Measurement, Objective, Player, Space, Spec, Stage, System, Task
 from dgan_jax.nets.restoration_critic import RestorationCritic
@@ -146,8 +146,7 @@ class Config:
         lookup("space", self.space, SPACES)
         lookup("process", self.process, CHAINS)
         lookup("pair", self.pair, PAIRS)
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if self.restore_steps < 1 or self.steps % self.restore_steps:
             raise ValueError(
                 f"system.restore_steps must be a divisor of system.steps ({self.steps}), got {self.restore_steps}"
@@ -163,9 +162,7 @@ class Config:
             depth, blocks = getattr(self, name), getattr(self, name.replace("features", "blocks"))
             if not depth or len(depth) != len(blocks) or min(*depth, *blocks) < 1:
                 raise ValueError(f"system.{name} and its blocks need a number for each level, got {depth} and {blocks}")
-        for name in ("steps", "wavelet_levels", "latent", "penalty_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "wavelet_levels", "latent", "penalty_every")
 
 
 GAIN = 4.0

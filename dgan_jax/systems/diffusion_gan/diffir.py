@@ -26,6 +26,7 @@ import numpy as np
 import optax
 
 from dgan_jax import pretrained, tasks
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Measurement, Player, Spec, Stage, System, Task, Variables
 from dgan_jax.nets.diffir import FirstStage, SecondStage
 from dgan_jax.nets.dirformer import DIRformer
@@ -115,17 +116,14 @@ class Config:
     """Recompute the restorer's blocks in the backward pass: less memory, more time."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         for name in ("blocks", "heads"):
             if len(getattr(self, name)) != 4:
                 raise ValueError(f"system.{name} needs a number for each of four levels, got {getattr(self, name)}")
         for level, heads in enumerate(self.heads):
             if heads < 1 or self.dim * 2**level % heads:
                 raise ValueError(f"system.heads {self.heads} must divide the widths {self.dim} x 1, 2, 4, 8")
-        for name in ("dim", "steps", "encoder_features", "critic_features", "critic_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "dim", "steps", "encoder_features", "critic_features", "critic_layers")
         for name in ("first_share", "prior_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"system.{name} must be in [0, 1), got {getattr(self, name)}")

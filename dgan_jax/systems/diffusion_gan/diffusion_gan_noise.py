@@ -15,7 +15,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Generator, Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
@@ -90,8 +90,7 @@ class Config:
 
     def __post_init__(self) -> None:
         lookup("level", self.level, LEVELS)
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if not 2 <= self.shortest <= self.longest:
             raise ValueError(
                 "system.shortest must be at least 2 and at most system.longest, got "
@@ -103,9 +102,9 @@ class Config:
             raise ValueError(f"system.regression_share must be in [0, 1), got {self.regression_share}")
         if self.regression_share and not self.reconstruction:
             raise ValueError("system.regression_share needs a reconstruction weight; try --system.reconstruction 1")
-        for name in ("pace_batches", "pace_images", "features", "blocks", "latent", "r1_every", "critic_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(
+            self, "pace_batches", "pace_images", "features", "blocks", "latent", "r1_every", "critic_features"
+        )
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.parts import (
     Context,
     Denoiser,
@@ -97,9 +97,7 @@ class Config(codec.Options):
                 "system.autoencoder_share 0 is for a converted autoencoder, whose system.code_scale must be given: "
                 "105, 6 and 60 with the published ones for CIFAR-10, CelebA-HQ and LSUN church"
             )
-        for name in ("steps", "features", "blocks", "latent", "r1_every", "critic_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "features", "blocks", "latent", "r1_every", "critic_features")
 
 
 def fading(epochs: int) -> np.ndarray:

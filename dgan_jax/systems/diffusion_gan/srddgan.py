@@ -18,7 +18,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.parts import Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.low_encoder import LowConditionedGenerator, LowEncoder
@@ -87,17 +87,16 @@ class Config:
     """Recompute the generator's blocks in the backward pass: less memory, more time."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if not 0 <= self.regression_share < 1:
             raise ValueError(f"system.regression_share must be in [0, 1), got {self.regression_share}")
         if not self.reconstruction > 0:
             raise ValueError(
                 f"system.reconstruction must be more than 0, got {self.reconstruction}; ddgan is the system without it"
             )
-        for name in ("steps", "features", "blocks", "encoder_features", "latent", "r1_every", "critic_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(
+            self, "steps", "features", "blocks", "encoder_features", "latent", "r1_every", "critic_features"
+        )
 
 
 def networks(config: Config, spec: Spec, *, side: int, channels: int) -> tuple[LowConditionedGenerator, Critic]:

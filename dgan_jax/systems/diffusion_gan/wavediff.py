@@ -15,7 +15,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from dgan_jax.core import noise
+from dgan_jax.core import checks, noise
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Spec, System, Task
 from dgan_jax.nets.ddgan_critic import Critic
 from dgan_jax.nets.layers import dropped
@@ -97,17 +97,14 @@ class Config:
 
     def __post_init__(self) -> None:
         wavelet(self.wavelet_levels, self.bands)
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"system.dtype must be float32 or bfloat16, got {self.dtype!r}")
+        checks.known_dtype(self)
         if not 0 <= self.regression_share < 1:
             raise ValueError(f"system.regression_share must be in [0, 1), got {self.regression_share}")
         if self.regression_share and not self.reconstruction:
             raise ValueError("system.regression_share needs a reconstruction weight; try --system.reconstruction 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"system.dropout must be in [0, 1), got {self.dropout}")
-        for name in ("steps", "features", "blocks", "latent", "patch", "r1_every", "critic_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "features", "blocks", "latent", "patch", "r1_every", "critic_features")
 
 
 def networks(config: Config, spec: Spec, *, side: int, channels: int) -> tuple[WaveletNCSNpp, Critic]:

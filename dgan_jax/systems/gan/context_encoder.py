@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.context_encoder import Critic, Generator
 from dgan_jax.objectives import adversarial
@@ -57,9 +58,7 @@ class Config:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("features", "decoder_features", "critic_features"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "features", "decoder_features", "critic_features")
         if min(self.bottleneck, self.overlap) < 0:
             raise ValueError(
                 f"system.bottleneck and system.overlap must be at least 0, got {self.bottleneck}, {self.overlap}"

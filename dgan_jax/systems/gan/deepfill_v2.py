@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.deepfill import Critic, Generator
 from dgan_jax.objectives import adversarial
@@ -43,9 +44,7 @@ class Config:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("critic_width", "critic_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "critic_width", "critic_layers")
         if self.width < 4 or self.width % 4:
             raise ValueError(f"system.width must be a multiple of 4, got {self.width}; published: 48")
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from dgan_jax import pretrained
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.lama import Generator
@@ -75,9 +76,7 @@ class Config:
 
     def __post_init__(self) -> None:
         lookup("perceptual network", self.perceptual_network, dict.fromkeys(EYES))
-        for name in ("features", "levels", "blocks", "critic_features", "critic_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "features", "levels", "blocks", "critic_features", "critic_layers")
         if not 0 <= self.ratio < 1:
             raise ValueError(f"system.ratio must be in [0, 1), got {self.ratio}; published: 0.75")
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.feature_pyramid import DenseCritic, Generator
 from dgan_jax.objectives import adversarial
@@ -57,9 +58,9 @@ class Config:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("features", "levels", "blocks", "pyramid", "critic_features", "critic_levels", "critic_dense"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(
+            self, "features", "levels", "blocks", "pyramid", "critic_features", "critic_levels", "critic_dense"
+        )
 
 
 def differences_apart(image: jax.Array, truth: jax.Array) -> jax.Array:

@@ -19,6 +19,7 @@ import numpy as np
 import optax
 
 from dgan_jax import pretrained
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.partial_conv import UNet
 from dgan_jax.nets.vgg import MEAN, STD
@@ -53,9 +54,7 @@ class Config:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("features", "levels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "features", "levels")
         if not 0 <= self.fine_share < 1:
             raise ValueError(f"system.fine_share must be in [0, 1), got {self.fine_share}")
 

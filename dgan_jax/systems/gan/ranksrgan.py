@@ -20,13 +20,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Example, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.metrics.niqe import niqe
 from dgan_jax.nets.rrdb import RRDBNet, shape_of
 from dgan_jax.nets.srresnet import MSRResNet, TrunkResNet
 from dgan_jax.nets.vgg_critic import Ranker
 from dgan_jax.objectives import ranking
-from dgan_jax.objectives.enlarging import Judge, vanilla
+from dgan_jax.objectives.enlarging import vanilla
 from dgan_jax.systems import adversaries, enlarging
 
 PAPER = "Zhang et al. 2019, arXiv 1908.06382"
@@ -70,9 +71,9 @@ class Config(enlarging.Adversarial):
             raise ValueError(f"system.levels must be networks or mixtures, got {self.levels!r}")
         if not 0 <= self.ranker_share <= 1:
             raise ValueError(f"system.ranker_share must be in [0, 1], got {self.ranker_share}")
-        for name in ("features", "blocks", "level_blocks", "level_growth", "ranker_features", "ranker_stages"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(
+            self, "features", "blocks", "level_blocks", "level_growth", "ranker_features", "ranker_stages"
+        )
 
 
 def level_players(config: Config, task: Task, spec: Spec) -> dict[str, Player]:
@@ -102,17 +103,12 @@ def of_networks(players: dict[str, Player]) -> Any:
     return levels
 
 
-def judging(ranker: Ranker) -> Judge:
-    """The ranker as objectives want it: always by the statistics of the batch, as in the published code."""
-    return lambda params, state, x: adversaries.applied(ranker, ("batch_stats",), params, state, x, True)
-
-
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator", "regressor", "critic", "ranker" and the networks of levels that there are."""
     scale = enlarging.scale_of(task)
     module = TrunkResNet(config.features, config.blocks, scale, spec.channels, jnp.dtype(config.dtype))
     ranker = Ranker(config.ranker_features, config.ranker_stages, axis_name=spec.axis_name)
-    judge, levels = judging(ranker), level_players(config, task, spec)
+    judge, levels = enlarging.judging(ranker), level_players(config, task, spec)
     first = min(round(spec.steps * config.ranker_share), spec.steps - (config.ranker_share < 1))
     system = enlarging.adversary(
         config, task, dataclasses.replace(spec, steps=max(spec.steps - first, 1)), module, multiple=scale,

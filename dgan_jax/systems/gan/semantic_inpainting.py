@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Generator, Measurement, Spec, System, Task
 from dgan_jax.objectives.adversarial import minimax
@@ -45,9 +46,7 @@ class Config:
 
     def __post_init__(self) -> None:
         lookup("search", self.search, dict.fromkeys(SEARCHES))
-        for name in ("steps", "window", "restarts"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "window", "restarts")
         if self.rate <= 0:
             raise ValueError(f"system.rate must be more than 0, got {self.rate}; published: 0.03 of adam")
 

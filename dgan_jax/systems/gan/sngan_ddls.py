@@ -11,6 +11,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Generator, Measurement, Spec, System, Task
 from dgan_jax.samplers import latent_search
 
@@ -33,9 +34,7 @@ class Config:
     """... after so many steps."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "anneal_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "steps", "anneal_every")
         if self.step <= 0 or self.anneal <= 0 or self.loudness < 0:
             raise ValueError(
                 "system.step and anneal must be more than 0 and loudness at least 0, got "

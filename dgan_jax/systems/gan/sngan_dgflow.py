@@ -8,6 +8,7 @@ import dataclasses
 
 import jax
 
+from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Generator, Measurement, Spec, System, Task
 from dgan_jax.samplers import latent_search
@@ -31,8 +32,7 @@ class Config:
 
     def __post_init__(self) -> None:
         lookup("divergence", self.divergence, latent_search.DIVERGENCES)
-        if self.steps < 1:
-            raise ValueError(f"system.steps must be at least 1, got {self.steps}")
+        checks.at_least_one(self, "steps")
         if self.eta <= 0 or self.gamma < 0:
             raise ValueError(f"system.eta must be more than 0 and gamma at least 0, got {self.eta} and {self.gamma}")
 

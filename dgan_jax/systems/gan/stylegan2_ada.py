@@ -6,6 +6,7 @@ Karras, Aittala, Hellsten, Laine, Lehtinen, Aila, "Training Generative Adversari
 
 import dataclasses
 
+from dgan_jax.core import checks
 from dgan_jax.core.parts import Generator, Spec, System, Task
 from dgan_jax.objectives.stylegan2 import Augmentation
 from dgan_jax.ops import ada_augment
@@ -35,9 +36,7 @@ class Config(styles.Options):
         ada_augment.pipe(self.pipe)
         if not -1 <= self.target <= 1:
             raise ValueError(f"system.target is a mean of signs, from -1 to 1, got {self.target}; published: 0.6")
-        for name in ("ada_images", "ada_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"system.{name} must be at least 1, got {getattr(self, name)}")
+        checks.at_least_one(self, "ada_images", "ada_every")
 
 
 def build(config: Config, task: Task, spec: Spec) -> System:
