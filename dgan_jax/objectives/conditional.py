@@ -48,18 +48,6 @@ def denoising(
     return Objective(draw, (Phase((player,), denoise),))
 
 
-def mean_absolute(ours: jax.Array, theirs: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.abs(ours - theirs))
-
-
-def mean_square(ours: jax.Array, theirs: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(ours - theirs))
-
-
-ERRORS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {"l1": mean_absolute, "l2": mean_square}
-"""Errors by the names that configs use."""
-
-
 def missing_error(said: jax.Array, noise: jax.Array, hole: jax.Array) -> jax.Array:
     """Squared error where pixels are missing (`hole` [B, H, W, 1]), its mean over all pixels: Palette's."""
     return jnp.mean(jnp.square(hole * (said - noise)))

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from dgan_jax.core.parts import Context, Example, Measurement, Objective, Phase, Report
 from dgan_jax.objectives import adversarial as plain
 from dgan_jax.objectives import relativistic
-from dgan_jax.objectives.perceptual import features_apart, mean_absolute
+from dgan_jax.objectives.errors import Error, mean_absolute, mean_squared
+from dgan_jax.objectives.perceptual import features_apart
 
 Metrics = dict[str, jax.Array]
 Enlarge = Callable[[Any, Any, Measurement, bool], tuple[jax.Array, Any]]
@@ -43,11 +44,6 @@ def absolute(seen: Seen) -> jax.Array:
     return jnp.mean(jnp.abs(seen.image - seen.truth))
 
 
-def mean_squared(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Of images or features of any one shape; []."""
-    return jnp.mean(jnp.square(a - b))
-
-
 def squared(seen: Seen) -> jax.Array:
     """The mean squared error of pixels."""
     return mean_squared(seen.image, seen.truth)
@@ -58,9 +54,7 @@ def charbonnier(seen: Seen) -> jax.Array:
     return jnp.mean(jnp.sqrt(jnp.square(seen.image - seen.truth) + 1e-12))
 
 
-def through_vgg19(
-    layers: Mapping[str, float], distance: Callable[[jax.Array, jax.Array], jax.Array] = mean_absolute
-) -> Distance:
+def through_vgg19(layers: Mapping[str, float], distance: Error = mean_absolute) -> Distance:
     """Distances of VGG19's features, weights by layer; `Context.frozen` holds its parameters as "vgg19"."""
     return lambda seen: features_apart(seen.context.frozen["vgg19"], layers, seen.image, seen.truth, distance=distance)
 

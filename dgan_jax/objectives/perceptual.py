@@ -12,14 +12,10 @@ import jax.numpy as jnp
 
 from dgan_jax.nets.resnet_dilated import ResNetDilated
 from dgan_jax.nets.vgg import VGG, imagenet
+from dgan_jax.objectives.errors import mean_absolute
 
 REAL_ESRGAN = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
 """Weights of VGG19's layers, of Real-ESRGAN and of DiffIR's third stage."""
-
-
-def mean_absolute(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Of features of any one shape; []."""
-    return jnp.mean(jnp.abs(a - b))
 
 
 def features_apart(

@@ -25,13 +25,12 @@ from dgan_jax.nets.srresnet import MSRResNet, SRResNet, TrunkResNet
 from dgan_jax.nets.vgg_critic import VGGCritic
 from dgan_jax.objectives import enlarging as objectives
 from dgan_jax.objectives.enlarging import Distances, Enlarge, Game, Judge, to_unit_range
-from dgan_jax.objectives.perceptual import mean_absolute
+from dgan_jax.objectives.errors import ERRORS
 from dgan_jax.ops.back_projection import back_projection
 from dgan_jax.systems.adversaries import applied
 
 TASKS = ("superres", "denoise", "deblur", "jpeg", "paired")
 """Of networks that may also leave the size as it is."""
-PERCEPTUAL = {"l1": mean_absolute, "l2": objectives.mean_squared}
 DISTANCES = {"l1": objectives.absolute, "l2": objectives.squared, "charbonnier": objectives.charbonnier}
 
 
@@ -134,7 +133,7 @@ class Adversarial(Restoring):
             raise ValueError(f"realism goes from 0 (least error) to 1 (most realistic), got {self.realism}")
         if not all(0 < place < 1 for place in self.milestones):
             raise ValueError(f"system.milestones are parts of the stage, in (0, 1); got {self.milestones}")
-        lookup("distance", self.vgg_distance, PERCEPTUAL)
+        lookup("distance", self.vgg_distance, ERRORS)
         if len(self.vgg_layers) != len(self.vgg_weights):
             raise ValueError(f"system.vgg_weights needs one for each of {self.vgg_layers}, got {self.vgg_weights}")
         if self.cycles < 0 or not 0 <= self.warm < 1:
@@ -331,7 +330,7 @@ def adversary(
     layers = dict(zip(config.vgg_layers, config.vgg_weights, strict=True))
     own: Distances = {
         "l1": (config.l1, objectives.absolute),
-        "vgg": (config.vgg, objectives.through_vgg19(layers, PERCEPTUAL[config.vgg_distance])),
+        "vgg": (config.vgg, objectives.through_vgg19(layers, ERRORS[config.vgg_distance])),
         **(more or {}),
     }
     objective = objectives.adversarial(

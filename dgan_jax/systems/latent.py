@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Denoiser, Measurement, Player, Space, Spec, Stage, System, Task
 from dgan_jax.nets.adm_unet import ADMUNet
-from dgan_jax.objectives.conditional import ERRORS, Draws, denoising
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import ERRORS
 from dgan_jax.process.gaussian import Gaussian, diffuse, gaussian_of_betas
 from dgan_jax.process.latent_chain import shifted
 from dgan_jax.process.predictions import x0_of_noise

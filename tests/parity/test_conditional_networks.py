@@ -9,7 +9,8 @@ from recipe import array
 
 from dgan_jax.convert import sr3 as names
 from dgan_jax.nets.sr3_unet import SR3UNet
-from dgan_jax.objectives.conditional import mean_absolute, missing_error
+from dgan_jax.objectives.conditional import missing_error
+from dgan_jax.objectives.errors import mean_absolute
 from dgan_jax.process.gaussian import gaussian_of_betas
 from dgan_jax.process.predictions import x0_of_noise
 from dgan_jax.process.schedules import PUBLISHED, SCHEDULES, betas_of

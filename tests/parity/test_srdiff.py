@@ -8,7 +8,7 @@ from published import args_of, error, fixtures, nhwc, only, recipe_state, withou
 
 from dgan_jax.convert import srdiff as names
 from dgan_jax.nets.srdiff import SRDiffEncoder, SRDiffUNet
-from dgan_jax.objectives.conditional import ERRORS
+from dgan_jax.objectives.errors import ERRORS
 from dgan_jax.process.gaussian import diffuse, gaussian_of_betas
 from dgan_jax.process.predictions import x0_of_noise
 from dgan_jax.samplers import ancestral

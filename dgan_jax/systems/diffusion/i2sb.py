@@ -16,7 +16,8 @@ import numpy as np
 
 from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
-from dgan_jax.objectives.conditional import Draws, denoising, mean_square
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import mean_squared
 from dgan_jax.process import bridge
 from dgan_jax.samplers import posterior
 from dgan_jax.systems import conditional
@@ -82,7 +83,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         del context
         x = bridge.diffuse(whole, image, draws.t, draws.noise, task.start(y))
         said = direction(params["denoiser"], x, draws.t, y, draws.key)
-        error = mean_square(said, bridge.direction(whole, x, image, draws.t))
+        error = mean_squared(said, bridge.direction(whole, x, image, draws.t))
         return error, {"error": error}
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:

@@ -20,7 +20,8 @@ from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.irsde_unet import IRSDEUNet
 from dgan_jax.nets.nafnet import ConditionalNAFNet
-from dgan_jax.objectives.conditional import ERRORS, Draws, denoising
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import ERRORS
 from dgan_jax.process import mean_reverting as sde
 from dgan_jax.samplers import mean_reverting
 from dgan_jax.systems import conditional

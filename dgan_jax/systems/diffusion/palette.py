@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 from dgan_jax.core import noise as fields
 from dgan_jax.core.parts import Context, Denoiser, Measurement, Player, Spec, Stage, System, Task
-from dgan_jax.objectives.conditional import Draws, denoising, mean_square, missing_error
+from dgan_jax.objectives.conditional import Draws, denoising, missing_error
+from dgan_jax.objectives.errors import mean_squared
 from dgan_jax.process.predictions import x0_of_noise
 from dgan_jax.process.told_levels import between, noisy
 from dgan_jax.samplers import pasting
@@ -74,7 +75,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         signal = between(train, draws.t, draws.share, squared=True)
         x = noisy(signal, image, draws.noise)
         said = say(params["denoiser"], x, signal, y, draws.spare, draws.key)
-        error = missing_error(said, draws.noise, y["hole"]) if "hole" in y else mean_square(said, draws.noise)
+        error = missing_error(said, draws.noise, y["hole"]) if "hole" in y else mean_squared(said, draws.noise)
         return error, {"error": error}
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:

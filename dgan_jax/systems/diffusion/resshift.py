@@ -19,7 +19,8 @@ from dgan_jax import pretrained
 from dgan_jax.core import checks
 from dgan_jax.core.parts import Context, Measurement, Player, Space, Spec, Stage, System, Task
 from dgan_jax.metrics.lpips import lpips, parameters
-from dgan_jax.objectives.conditional import Draws, denoising, mean_square
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import mean_squared
 from dgan_jax.process import residual
 from dgan_jax.samplers import posterior
 from dgan_jax.systems import codec, conditional
@@ -93,7 +94,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
         x0, y0 = space.encode(image), space.encode(task.start(y))
         x = residual.diffuse(process, x0, draws.t + 1, draws.noise, y0)
         said = predict(params["denoiser"], x, draws.t, codec.beside(task, y, coder.factor), draws.key)
-        error = mean_square(said, x0)
+        error = mean_squared(said, x0)
         if not config.perceptual:
             return error, {"error": error}
         perceptual = apart(context, image, said, space)

@@ -16,7 +16,8 @@ from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Denoiser, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.sr3_unet import SR3UNet
-from dgan_jax.objectives.conditional import ERRORS, Draws, denoising
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import ERRORS
 from dgan_jax.process.predictions import x0_of_noise
 from dgan_jax.process.told_levels import between, noisy
 from dgan_jax.samplers import pasting

@@ -20,7 +20,8 @@ from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, System, Task
 from dgan_jax.nets.srdiff import SRDiffEncoder, SRDiffUNet
-from dgan_jax.objectives.conditional import ERRORS, Draws, denoising, mean_absolute
+from dgan_jax.objectives.conditional import Draws, denoising
+from dgan_jax.objectives.errors import ERRORS, mean_absolute
 from dgan_jax.process.gaussian import Gaussian, diffuse, gaussian_of_betas
 from dgan_jax.process.predictions import x0_of_noise
 from dgan_jax.process.schedules import betas_of

@@ -13,7 +13,7 @@ and draws those in which something is missing. The runner's side is that of the 
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,11 +26,12 @@ from dgan_jax.nets.context_encoder import Critic, Generator
 from dgan_jax.objectives import adversarial
 from dgan_jax.objectives.filling import filling
 from dgan_jax.objectives.lama import weighted_l2
+from dgan_jax.systems import adversaries
 
 PAPER = "Pathak et al. 2016, arXiv 1604.07379"
 TASKS = ("inpaint",)
 MEAN = np.asarray([117, 104, 123], np.float32) / 127.5 - 1
-STATISTICS = ["batch_stats"]
+STATISTICS = ("batch_stats",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,10 +141,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def generate(params: Any, state: Any, y: Measurement) -> tuple[jax.Array, Any]:
         seen = blanked(y["image"], y["hole"])
-        return cast(tuple, generator.apply({"params": params, **state}, seen, True, mutable=STATISTICS))
+        return adversaries.applied(generator, STATISTICS, params, state, seen, True)
 
     def judge(params: Any, state: Any, x: jax.Array) -> tuple[jax.Array, Any]:
-        return cast(tuple, critic.apply({"params": params, **state}, x, True, mutable=STATISTICS))
+        return adversaries.applied(critic, STATISTICS, params, state, x, True)
 
     def teach(
         params: dict, context: Context, image: jax.Array, truth: jax.Array, y: Measurement
@@ -166,8 +167,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         del keys
-        own = {"params": variables["params"]["generator"], **variables["model_state"]["generator"]}
-        predict = lambda x: cast(jax.Array, generator.apply(own, x))
+        own = variables["params"]["generator"], variables["model_state"]["generator"]
+        predict = lambda x: adversaries.applied(generator, (), *own, x)[0]
         if config.whole:
             return task.project(predict(blanked(y["image"], y["hole"])), y)
         return task.project(by_pieces(predict, y, spec.height, config.overlap), y)

@@ -18,6 +18,7 @@ from dgan_jax.core.parts import Context, Measurement, Player, Spec, Stage, Syste
 from dgan_jax.nets.deepfill import Critic, Generator
 from dgan_jax.objectives import adversarial
 from dgan_jax.objectives.filling import filling
+from dgan_jax.systems import adversaries
 
 PAPER = "Yu et al. 2019, arXiv 1806.03589"
 TASKS = ("inpaint",)
@@ -66,7 +67,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     def judge(params: Any, state: Any, *images: jax.Array) -> tuple[list[jax.Array], Any]:
         """Scores of images and holes [B, H, W, C + 1] that are judged together."""
         together = jnp.concatenate(images)
-        scores, state = critic.apply({"params": params, **state}, together, True, mutable=["spectral"])
+        scores, state = adversaries.applied(critic, ("spectral",), params, state, together, True)
         return jnp.split(scores, len(images)), state
 
     def beside(image: jax.Array, y: Measurement) -> jax.Array:

@@ -10,7 +10,7 @@ perceptual term looks through a segmentation network, whose weights are read fro
 
 import dataclasses
 import functools
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,11 +27,12 @@ from dgan_jax.objectives import adversarial, lama
 from dgan_jax.objectives.diffir import feature_matching, weighted_l1
 from dgan_jax.objectives.filling import filling
 from dgan_jax.objectives.perceptual import REAL_ESRGAN, features_apart, stages_apart
+from dgan_jax.systems import adversaries
 
 PAPER = "Suvorov et al. 2022, arXiv 2109.07161"
 TASKS = ("inpaint",)
 EYES = ("resnet50_ade20k", "vgg19")
-STATISTICS = ["batch_stats"]
+STATISTICS = ("batch_stats",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,10 +104,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     critic = PatchCritic(config.critic_features, config.critic_layers, spec.axis_name)
 
     def generate(params: Any, state: Any, y: Measurement) -> tuple[jax.Array, Any]:
-        return cast(tuple, generator.apply({"params": params, **state}, seen(y), True, mutable=STATISTICS))
+        return adversaries.applied(generator, STATISTICS, params, state, seen(y), True)
 
     def judge(params: Any, state: Any, x: jax.Array) -> tuple[jax.Array, Any, Any]:
-        (logits, features), state = critic.apply({"params": params, **state}, x, mutable=STATISTICS)
+        (logits, features), state = adversaries.applied(critic, STATISTICS, params, state, x)
         return logits, features, state
 
     def teach(
@@ -145,9 +146,8 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def restore(variables: dict, y: Measurement, keys: jax.Array) -> jax.Array:
         del keys
-        own = {"params": variables["params"]["generator"], **variables["model_state"]["generator"]}
-        image = cast(jax.Array, generator.apply(own, seen(y)))
-        return task.project(2 * image - 1, y)
+        own = variables["params"]["generator"], variables["model_state"]["generator"]
+        return task.project(2 * adversaries.applied(generator, (), *own, seen(y))[0] - 1, y)
 
     def adam(rate: float) -> optax.GradientTransformation:
         optimizer = optax.adam(rate, b1=config.beta1, b2=config.beta2)

@@ -10,7 +10,7 @@ each with a weight of its own.
 """
 
 import dataclasses
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,10 @@ from dgan_jax.nets.feature_pyramid import DenseCritic, Generator
 from dgan_jax.objectives import adversarial
 from dgan_jax.objectives.diffir import weighted_l1
 from dgan_jax.objectives.filling import filling
+from dgan_jax.systems import adversaries
 
 PAPER = "our reading of a thesis of 2022; Mao et al. 2017, arXiv 1611.04076; Kupyn et al. 2019, arXiv 1908.03826"
 TASKS = ("inpaint",)
-STATISTICS = ["batch_stats"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,10 +76,10 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     seen = lambda y: jnp.concatenate([y["image"], y["hole"]], axis=-1)
 
     def generate(params: Any, state: Any, y: Measurement) -> tuple[jax.Array, Any]:
-        return cast(jax.Array, generator.apply({"params": params}, seen(y))), state
+        return adversaries.applied(generator, (), params, state, seen(y))
 
     def judge(params: Any, state: Any, x: jax.Array) -> tuple[jax.Array, Any]:
-        return cast(tuple, critic.apply({"params": params, **state}, x, True, mutable=STATISTICS))
+        return adversaries.applied(critic, ("batch_stats",), params, state, x, True)
 
     def teach(
         params: dict, context: Context, image: jax.Array, truth: jax.Array, y: Measurement
