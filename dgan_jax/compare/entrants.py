@@ -181,7 +181,8 @@ def measured(task: Task, options: Data) -> dict[str, Any]:
     # Whole images are cut to what the task needs, whatever the size of the crops.
     side = max(1, options.size // granularity(task)) * granularity(task)
     example = {"image": jax.ShapeDtypeStruct((1, side, side, options.channels), jnp.float32)}
-    if options.classes:
+    # A task of classes is asked, too, when the question is whether it is that of images without.
+    if options.classes or getattr(task, "classes", 0):
         example["label"] = jax.ShapeDtypeStruct((1,), jnp.int32)
     if options.damaged:
         example["damaged"] = example["image"]

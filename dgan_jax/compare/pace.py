@@ -7,7 +7,7 @@ from dgan_jax.core.experiment import Experiment
 from dgan_jax.train import log
 from dgan_jax.train.loop import Observe, train
 
-PROBE = 60
+PROBE = 32
 """Steps of the short training that the pace is taken from."""
 
 
