@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from dgan_jax.cli.main import main
-from dgan_jax.compare import beside, config, tables
-from dgan_jax.compare.config import Compare, Entry
+from dgan_jax.compare import beside, config, plots, tables
+from dgan_jax.compare.config import Compare, Entry, refusal
 from dgan_jax.compare.running import Screen, in_order, run
 from dgan_jax.compare.trial import Trial
 from dgan_jax.compare.written import write
@@ -20,6 +20,7 @@ from dgan_jax.core.experiment import Data
 from dgan_jax.metrics.table import named
 from dgan_jax.report import Report
 from dgan_jax.tasks.denoise import Denoise
+from dgan_jax.tasks.generate import Generate
 from dgan_jax.tasks.inpaint import Inpaint
 
 CONFIG = """
@@ -219,6 +220,34 @@ def test_published_figures_stand_beside_measured_ones_of_the_same_protocol_only(
     assert ("RRDB" in {row[0] for row in same}) == compares
     assert any("psnr_rgb_crop4, not psnr_y_crop4" in row[-1] for row in other)
     assert compares or all("x4, bicubic, not x2, bicubic" in row[-1] for row in other)
+
+
+def test_rows_of_one_training_lie_on_one_line_over_their_calls():
+    row = lambda calls, **identity: {"network_calls": calls, "identity": identity}
+    about = {
+        "ddpm, ddim 4": row(4, weights="a", solver={"name": "ddim", "steps": 4}),
+        "ddpm, ddim 10": row(10, weights="a", solver={"name": "ddim", "steps": 10}),
+        "ddpm, dpm_solver 10": row(10, weights="a", solver={"name": "dpm_solver", "steps": 10}),
+        "ddpm, 1000": row(1000, weights="a"),
+        "gan": row(1, weights="b"),
+        "telea": row(0, system="telea"),
+    }
+    outcome = types.SimpleNamespace(report=types.SimpleNamespace(about=about))
+    assert plots.walks(outcome) == {
+        "ddpm, ddim": ["ddpm, ddim 4", "ddpm, ddim 10"],
+        "ddpm, dpm_solver 10": ["ddpm, dpm_solver 10"],
+        "ddpm, 1000": ["ddpm, 1000"],
+        "gan": ["gan"],
+    }
+
+
+def test_a_system_of_classes_is_refused_where_images_have_none():
+    data = Data(name="tfds:cifar10", size=16, batch=2, crop="none")
+    trial = Trial(name="generate", task=Generate(), data=data)
+    entry = Entry(name="by class", config="cgan_cifar10_small")
+    assert "Generate(classes=10), which measures something else than Generate(classes=0)" in refusal(entry, trial)
+    by_class = Trial(name="c", task=Generate(classes=10), data=dataclasses.replace(data, size=32, classes=10))
+    assert not refusal(entry, by_class)
 
 
 def test_rows_within_noise_of_the_best_are_marked():

@@ -1,6 +1,7 @@
 """Pictures of a trial: quality against cost, and how the figures of single images are spread."""
 
 import io
+import re
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -58,6 +59,40 @@ def against_cost(outcome: Outcome, metric: str) -> bytes:
     return png(figure)
 
 
+def walks(outcome: Outcome) -> dict[str, list[str]]:
+    """Rows of one training and one way of restoring, which differ in their network calls, by what they are called
+    without a number at the end. Others stand alone. Rows of no known number of calls are left out."""
+    together: dict[tuple, list[str]] = {}
+    for name, about in outcome.report.about.items():
+        if about.get("network_calls"):
+            identity = about["identity"]
+            way = (identity.get("weights", name), identity.get("solver", {}).get("name", ""))
+            together.setdefault(way, []).append(name)
+    common = lambda names: re.sub(r"[ ,]*\d+$", "", names[0]) if len(names) > 1 else names[0]
+    return {common(names): names for names in together.values()}
+
+
+def against_calls(outcome: Outcome, metric: str) -> bytes:
+    """The figure over network calls: a line for each training and way of restoring."""
+    results, about = outcome.report.results, outcome.report.about
+    figure = Figure(figsize=(7.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (label_, names) in enumerate(walks(outcome).items()):
+        dots = sorted((about[name]["network_calls"], results[name].summary[metric].value) for name in names)
+        axes.plot(
+            *zip(*dots, strict=True), marker=MARKERS[i // len(COLOURS) % len(MARKERS)], color=colour(i), alpha=0.8,
+            label=label_,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("network calls for an image")
+    axes.set_ylabel(label(outcome, metric))
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return png(figure)
+
+
 def per_image(outcome: Outcome, metric: str) -> bytes:
     """A box and a point for each image, system by system."""
     held = outcome.report.results.items()
@@ -82,6 +117,8 @@ def plots(outcome: Outcome) -> dict[str, bytes]:
     found = {}
     for metric, about in outcome.report.metrics.items():
         found[f"{metric}-cost"] = against_cost(outcome, metric)
+        if any(len(names) > 1 for names in walks(outcome).values()):
+            found[f"{metric}-calls"] = against_calls(outcome, metric)
         if not isinstance(about, SetMetric):
             found[f"{metric}-images"] = per_image(outcome, metric)
     return found
