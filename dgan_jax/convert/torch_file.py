@@ -21,8 +21,8 @@ MAGIC = 0x1950A86A20F9469CFC6C
 MOST_BYTES = 64 * 2**30
 # Where published checkpoints keep a network, averaged weights first.
 ENTRIES = (
-    "params_ema", "g_ema", "ema", "avg_gen_state_dict", "gen_state_dict", "netG_dict", "state_dict", "params", "model",
-    "generator", "net", "G", "netG", "net_g", "model_state_dict", "weights",
+    "params_ema", "g_ema", "ema", "avg_gen_state_dict", "gen_state_dict", "netG_dict", "state_dict", "params",
+    "model_avg", "model", "generator", "net", "G", "netG", "net_g", "model_state_dict", "weights",
 )  # fmt: skip
 # Put in front of every name by DataParallel and by torch.compile.
 WRAPPERS = ("module.", "_orig_mod.")

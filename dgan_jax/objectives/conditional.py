@@ -28,8 +28,10 @@ Loss = Callable[[dict[str, Any], Context, jax.Array, Measurement, Draws], tuple[
 def denoising(
     *, loss: Loss, measure: Callable[[jax.Array, Example], Measurement],
     shape: Callable[[tuple[int, ...]], Sequence[int]], times: tuple[int, int], player: str = "denoiser",
+    along: tuple[str, ...] = (),
 ) -> Objective:  # fmt: skip
-    """`shape`: of an image's shape, that of what is diffused. `times`: the least and the largest t that are drawn."""
+    """`shape`: of an image's shape, that of what is diffused. `times`: the least and the largest t that are drawn.
+    `along`: players that learn by the same gradient as `player`, after which metrics are named."""
     first, last = times
 
     def draw(key: jax.Array, example: Example) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def denoising(
         value, metrics = loss(params, context, batch["image"], draws["y"], draws["update"])
         return value, Report({f"{player}/{name}": each for name, each in metrics.items()})
 
-    return Objective(draw, (Phase((player,), denoise),))
+    return Objective(draw, (Phase((player, *along), denoise),))
 
 
 def missing_error(said: jax.Array, noise: jax.Array, hole: jax.Array) -> jax.Array:

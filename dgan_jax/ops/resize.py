@@ -1,8 +1,10 @@
-"""Resizing by name, because "bicubic" alone names four different filters.
+"""Resizing by name, because "bicubic" alone names five different filters.
 
     matlab      MATLAB's imresize: Keys cubic a = -0.5, antialiased when reducing, mirrored border; what papers mean
     matlab_noaa the same, never antialiased
     torch       cubic a = -0.75, never antialiased, border repeated; half-pixel centres
+    torch_aa    cubic a = -0.5, antialiased when reducing, taps past the border left out: torch with antialias=True,
+                what torchvision does to tensors from 0.17 on
     opencv      the same arithmetic as torch, under the name that papers use
     bilinear    two taps, never antialiased, border repeated; half-pixel centres
     box         means over cells when reducing, repeated pixels when enlarging
@@ -25,6 +27,8 @@ import numpy as np
 
 LARGEST = 2**20
 """Up to this many entries an axis is resized by a dense matrix, which compiles and runs fastest; beyond, by phases."""
+CUT = "cut"
+"""A border past which there is nothing: the weights of what is inside are made to add up to 1."""
 PHASES = 16
 """Scales with more phases than this (odd ratios of sizes) always go through a matrix."""
 
@@ -42,7 +46,7 @@ def cubic(a: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Method(NamedTuple):
-    """A kernel of distances in source pixels, `width` pixels wide; `border` is a mode of jnp.pad."""
+    """A kernel of distances in source pixels, `width` pixels wide; `border` is a mode of jnp.pad, or CUT."""
 
     kernel: Callable[[np.ndarray], np.ndarray]
     width: float
@@ -55,6 +59,7 @@ METHODS = {
     "matlab": Method(cubic(-0.5), 4.0, True, "symmetric"),
     "matlab_noaa": Method(cubic(-0.5), 4.0, False, "symmetric"),
     "torch": Method(cubic(-0.75), 4.0, False, "edge"),
+    "torch_aa": Method(cubic(-0.5), 4.0, True, CUT),
     "opencv": Method(cubic(-0.75), 4.0, False, "edge"),
     "bilinear": Method(lambda d: np.maximum(0.0, 1 - np.abs(d)), 2.0, False, "edge"),
     "box": Method(lambda d: ((d >= -0.5) & (d < 0.5)).astype(float), 1.0, True, "edge"),
@@ -83,7 +88,7 @@ def _extended(x: jax.Array, axis: int, before: int, after: int, border: str) -> 
     """Padded by the border rule along one axis; negative amounts cut."""
     x = jax.lax.slice_in_dim(x, max(0, -before), x.shape[axis] - max(0, -after), axis=axis)
     widths = [(max(0, before), max(0, after)) if i == axis else (0, 0) for i in range(x.ndim)]
-    return jnp.pad(x, widths, mode=border)  # type: ignore[call-overload]
+    return jnp.pad(x, widths, mode="constant" if border == CUT else border)  # type: ignore[call-overload]
 
 
 def _along(x: jax.Array, axis: int, length: int, scale: Fraction, name: str) -> jax.Array:
@@ -94,6 +99,14 @@ def _along(x: jax.Array, axis: int, length: int, scale: Fraction, name: str) -> 
         dense = jnp.asarray(matrix(name, x.shape[axis], length, scale), x.dtype)
         product = jnp.tensordot(dense, x, (1, axis), precision=jax.lax.Precision.HIGHEST)
         return jnp.moveaxis(product, 0, axis)
+    summed = _by_phases(x, axis, length, scale, name)
+    if METHODS[name].border != CUT:
+        return summed
+    ones = jnp.ones([side if i == axis else 1 for i, side in enumerate(x.shape)], x.dtype)
+    return summed / _by_phases(ones, axis, length, scale, name)
+
+
+def _by_phases(x: jax.Array, axis: int, length: int, scale: Fraction, name: str) -> jax.Array:
     table, step = phases(name, scale), scale.denominator
     count = -(-length // scale.numerator)
     before = -min(first for first, _ in table)
@@ -115,14 +128,19 @@ def _along(x: jax.Array, axis: int, length: int, scale: Fraction, name: str) -> 
 def matrix(name: str, source: int, length: int, scale: Fraction) -> np.ndarray:
     """The same operator on one axis as a float64 matrix [length, source]."""
     table, step = phases(name, scale), scale.denominator
-    dense = np.zeros((length, source))
+    dense = np.zeros((length, source + 1))  # the last column is for what lies past a border that cuts
     reach = max(2, max(len(weights) for _, weights in table) + step) + source
-    mirror = np.pad(np.arange(source), reach, mode=METHODS[name].border)  # type: ignore[call-overload]
+    cut, places = METHODS[name].border == CUT, np.arange(source)
+    if cut:
+        mirror = np.pad(places, reach, constant_values=source)
+    else:
+        mirror = np.pad(places, reach, mode=METHODS[name].border)  # type: ignore[call-overload]
     for i in range(length):
         first, weights = table[i % scale.numerator]
         first += i // scale.numerator * step + reach
         np.add.at(dense[i], mirror[first : first + len(weights)], weights)
-    return dense
+    dense = dense[:, :source]
+    return dense / dense.sum(1, keepdims=True) if cut else dense
 
 
 @functools.lru_cache(maxsize=64)

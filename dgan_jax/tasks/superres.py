@@ -24,7 +24,7 @@ class SuperResolution(Task):
     scale: int = 4
     """2, 3, 4 or 8: how many times wider and higher the result is."""
     reduce: str = "matlab"
-    """How: matlab (antialiased bicubic, as papers do), matlab_noaa, torch, opencv, bilinear, box or nearest."""
+    """How: matlab (antialiased bicubic, as papers do), matlab_noaa, torch, torch_aa, opencv, bilinear, box, nearest."""
     enlarge: str = "matlab"
     """How the reduced image is enlarged for the network to see; the same names (torch is the bicubic of IR-SDE)."""
     eight_bit: bool = True
