@@ -83,6 +83,8 @@ def traced(config, task, side=16):
         (esrgan.Config(**SMALL, critic_stages=2), Denoise()),
         (srgan.Config(features=4, blocks=1, critic_stages=2), SuperResolution(scale=3)),
         (srresnet.Config(network="original", features=4, blocks=1), SuperResolution(scale=2)),
+        (srresnet.Config(network="original", features=4, blocks=1, residual=True), SuperResolution(scale=2)),
+        (esrgan.Config(**SMALL, critic_stages=2, residual=True), Denoise()),
         (compact.Config(features=4, layers=0), SuperResolution(scale=3)),
         (compact.Config(features=4, layers=1, activation="leakyrelu"), Denoise()),
     ],
@@ -97,6 +99,51 @@ def test_every_scale_is_restored_from_its_measurement_alone(config, task):
 
     image = jax.eval_shape(run)
     assert (image.shape, image.dtype) == ((2, side, side, 3), jnp.float32)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [rrdb.Config(**SMALL, residual=True), srresnet.Config(network="original", features=2, blocks=1, residual=True)],
+    ids=["rrdb", "original"],
+)
+def test_a_residual_network_that_says_nothing_leaves_the_enlarged_image_as_it_is(config):
+    system, _, keys, y = traced(config, SuperResolution(scale=2))
+
+    @jax.jit
+    def run():
+        variables = initialise(keys[0], system, y).variables()
+        silent = jax.tree.map(jnp.zeros_like, variables["params"])
+        return system.restore({**variables, "params": silent}, y, keys)
+
+    np.testing.assert_allclose(run(), y["image"], atol=1e-6)
+
+
+def test_the_generator_has_a_rate_of_its_own_until_the_critic_comes():
+    rates = dict(learning_rate_generator=1e-4, regression_share=0.5, critic_stages=2, vgg=0.0, milestones=(0.9,))
+
+    def moved(**changes):
+        """How far the first step of each stage takes a weight: Adam's is as long as the rate."""
+        system = traced(esrgan.Config(**SMALL, **rates, **changes), SuperResolution(scale=2))[0]
+        adams = [stage.optimizers["generator"] for stage in system.stages]
+        given = {"w": jnp.ones(1)}
+        return [-float(adam.update(given, adam.init(given))[0]["w"][0]) for adam in adams]
+
+    np.testing.assert_allclose(moved(learning_rate_regression=1e-3), [1e-3, 1e-4], rtol=1e-5)
+    np.testing.assert_allclose(moved(), [1e-4, 1e-4], rtol=1e-5)
+
+
+def test_the_first_weights_around_the_blocks_are_as_large_as_is_asked_for():
+    shapes = SuperResolution(scale=2)
+
+    def deviation(name, start):
+        system, _, keys, y = traced(srresnet.Config(features=16, blocks=1, start=start), shapes)
+        made = jax.jit(lambda: initialise(keys[0], system, y))().params["generator"]
+        return float(jnp.std(made[name]["kernel"]))
+
+    assert deviation("fuse", 1.0) == pytest.approx(10 * deviation("fuse", 0.1), rel=1e-5)
+    assert deviation("out", 1.0) == pytest.approx(deviation("out", 0.1), rel=1e-5)
+    with pytest.raises(ValueError, match="more than 0"):
+        srresnet.Config(start=0.0)
 
 
 def test_realism_mixes_the_weights_of_the_two_networks_and_reads_one_at_its_ends():

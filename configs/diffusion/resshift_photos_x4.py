@@ -13,11 +13,12 @@ from dgan_jax.tasks.superres import SuperResolution
 def get_config() -> Experiment:
     return Experiment(
         system=resshift.Config(
-            kappa=1.0, features=32, multipliers=(1, 2, 2), blocks=1, attention=(), groups=8, perceptual=0.0,
-            autoencoder="none", learning_rate=5e-4, learning_rate_end=5e-5, warmup=100, clip=1.0, ema=0.995,
+            kappa=1.0, features=24, multipliers=(1, 2, 2), blocks=1, attention=(), head_channels=24, groups=8,
+            perceptual=0.0, autoencoder="none", learning_rate=1e-3, learning_rate_end=5e-5, warmup=50, clip=1.0,
+            ema=0.995,
         ),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=48, batch=2),
         train=Train(steps=4_000, sample_every=1_000, checkpoint_every=400, log_every=20),
     )  # fmt: skip
 

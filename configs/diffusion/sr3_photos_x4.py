@@ -12,10 +12,10 @@ def get_config() -> Experiment:
     return Experiment(
         system=sr3.Config(
             restore_steps=50, restore_beta_last=0.35, features=32, multipliers=(1, 2, 2), blocks=1, attention=(),
-            groups=8, dropout=0.0, learning_rate=5e-4, warmup=100, clip=1.0, ema=0.995,
+            groups=8, dropout=0.0, learning_rate=1e-3, warmup=50, clip=1.0, ema=0.995,
         ),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=48, batch=2),
         train=Train(steps=4_000, sample_every=1_000, checkpoint_every=400, log_every=20),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """SRDiff that enlarges photographs by 4 on 64x64 crops: dgan train srdiff_photos_x4 --data.name FOLDER
 
-Small networks for two CPU cores, 50 steps. Measured here: not yet run at this size.
+Small networks for two CPU cores, 10 steps. Measured here: not yet run at this size.
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train
@@ -11,11 +11,11 @@ from dgan_jax.tasks.superres import SuperResolution
 def get_config() -> Experiment:
     return Experiment(
         system=srdiff.Config(
-            steps=50, features=24, multipliers=(1, 2, 2), encoder_features=32, encoder_blocks=5, encoder_share=0.4,
-            learning_rate=5e-4, encoder_learning_rate=5e-4, ema=0.995,
+            steps=10, features=24, multipliers=(1, 2, 2), encoder_features=32, encoder_blocks=5, encoder_share=0.4,
+            learning_rate=1e-3, encoder_learning_rate=1e-3, ema=0.995,
         ),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=64, batch=2),
         train=Train(steps=4_000, sample_every=1_000, checkpoint_every=400, log_every=20),
     )  # fmt: skip
 

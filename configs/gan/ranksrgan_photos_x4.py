@@ -1,4 +1,4 @@
-"""RankSRGAN that enlarges photographs x4, 64x64 crops, batch 8, small enough for two CPU cores.
+"""RankSRGAN that enlarges photographs x4, 64x64 crops, batch 2, small enough for two CPU cores.
 
     dgan train ranksrgan_photos_x4 --data.name FOLDER
 
@@ -15,12 +15,12 @@ from dgan_jax.tasks.superres import SuperResolution
 def get_config() -> Experiment:
     return Experiment(
         system=ranksrgan.Config(
-            features=32, blocks=6, ranker_share=0.2, niqe_block=32, ranker_features=16, ranker_stages=4, vgg=0.0,
-            l1=1.0, adversarial=0.01, rank=0.003, critic_features=16, critic_stages=4, regression_share=0.6,
-            learning_rate_generator=1e-3, learning_rate_critic=2e-4, learning_rate_ranker=3e-4, milestones=(0.5, 0.8),
-            ema=0.99,
+            features=32, blocks=6, start=1.0, residual=True, ranker_share=0.2, niqe_block=32, ranker_features=16,
+            ranker_stages=4, vgg=0.0, l1=1.0, adversarial=0.01, rank=0.003, critic_features=16, critic_stages=4,
+            regression_share=0.6, learning_rate_regression=1e-3, learning_rate_generator=1e-4,
+            learning_rate_critic=1e-4, learning_rate_ranker=3e-4, milestones=(0.5, 0.8), ema=0.99,
         ),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=64, batch=2),
         train=Train(steps=2_000, epoch=100, sample_every=250, checkpoint_every=250, log_every=25),
     )  # fmt: skip

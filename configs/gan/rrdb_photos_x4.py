@@ -1,4 +1,4 @@
-"""RRDB that enlarges photographs x4, 64x64 crops, batch 8, small enough for two CPU cores.
+"""RRDB that enlarges photographs x4, 64x64 crops, batch 2, small enough for two CPU cores.
 
     dgan train rrdb_photos_x4 --data.name FOLDER
 
@@ -12,8 +12,8 @@ from dgan_jax.tasks.superres import SuperResolution
 
 def get_config() -> Experiment:
     return Experiment(
-        system=rrdb.Config(features=24, blocks=3, growth=12, learning_rate=1e-3, cycles=1, ema=0.99),
+        system=rrdb.Config(features=24, blocks=3, growth=12, residual=True, learning_rate=1e-3, cycles=1, ema=0.99),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=64, batch=2),
         train=Train(steps=1_500, epoch=100, sample_every=250, checkpoint_every=250, log_every=25),
     )

@@ -14,16 +14,16 @@ from flax import linen as nn
 from dgan_jax.nets.dcgan import batch_norm
 from dgan_jax.nets.fan_in import Dtype
 from dgan_jax.nets.fan_in import conv as drawn
-from dgan_jax.nets.rrdb import small_init
 from dgan_jax.ops import resize
 from dgan_jax.ops.patches import from_channels_first as shuffle
 
 Activation = Callable[[jax.Array], jax.Array]
 
 
-def conv(x: jax.Array, features: int, name: str, dtype: Dtype = jnp.float32) -> jax.Array:
-    """A 3x3 convolution that begins small."""
-    return nn.Conv(features, (3, 3), kernel_init=small_init, dtype=dtype, name=name)(x)
+def conv(x: jax.Array, features: int, name: str, dtype: Dtype = jnp.float32, start: float = 0.1) -> jax.Array:
+    """A 3x3 convolution that begins small: with `start` times He's deviation."""
+    drawn = nn.initializers.variance_scaling(2 * start**2, "fan_in", "normal")
+    return nn.Conv(features, (3, 3), kernel_init=drawn, dtype=dtype, name=name)(x)
 
 
 def factors(scale: int) -> tuple[int, ...]:
@@ -62,7 +62,8 @@ class PlainBlock(nn.Module):
 class MSRResNet(nn.Module):
     """[B, h, w, K] in [0, 1] -> [B, s h, s w, out_channels]: the bilinear enlargement and what is added to it.
 
-    Published: 64 features, 16 blocks, s = 2, 3 or 4. K must be `out_channels`.
+    Published: 64 features, 16 blocks, s = 2, 3 or 4. K must be `out_channels`. `start`: deviation of the first weights
+    around the blocks, in units of He's.
     """
 
     features: int = 64
@@ -70,15 +71,16 @@ class MSRResNet(nn.Module):
     scale: int = 4
     out_channels: int = 3
     dtype: Dtype = jnp.float32
+    start: float = 0.1
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        h = leaky(conv(x.astype(self.dtype), self.features, "head", self.dtype))
+        h = leaky(conv(x.astype(self.dtype), self.features, "head", self.dtype, self.start))
         for i in range(self.blocks):
             h = PlainBlock(self.dtype, name=f"block_{i}")(h)
         for i, factor in enumerate(factors(self.scale)):
-            h = leaky(shuffle(conv(h, self.features * factor**2, f"up_{i}", self.dtype), factor))
-        h = leaky(conv(h, self.features, "fuse", self.dtype))
+            h = leaky(shuffle(conv(h, self.features * factor**2, f"up_{i}", self.dtype, self.start), factor))
+        h = leaky(conv(h, self.features, "fuse", self.dtype, self.start))
         h = conv(h, self.out_channels, "out", self.dtype).astype(jnp.float32)
         return h + resize.enlarge(x, self.scale, "bilinear")
 
@@ -86,7 +88,7 @@ class MSRResNet(nn.Module):
 class TrunkResNet(nn.Module):
     """RankSRGAN's: [B, h, w, K] in [0, 1] -> [B, s h, s w, out_channels], with a skip around all blocks.
 
-    Unlike MSRResNet it makes the whole image, not what is added to an enlarged one.
+    Unlike MSRResNet it makes the whole image, not what is added to an enlarged one. `start` as there.
     """
 
     features: int = 64
@@ -94,16 +96,17 @@ class TrunkResNet(nn.Module):
     scale: int = 4
     out_channels: int = 3
     dtype: Dtype = jnp.float32
+    start: float = 0.1
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        h = head = conv(x.astype(self.dtype), self.features, "head", self.dtype)
+        h = head = conv(x.astype(self.dtype), self.features, "head", self.dtype, self.start)
         for i in range(self.blocks):
             h = PlainBlock(self.dtype, name=f"block_{i}")(h)
         h = head + conv(h, self.features, "trunk", self.dtype)
         for i, factor in enumerate(factors(self.scale)):
-            h = nn.relu(shuffle(conv(h, self.features * factor**2, f"up_{i}", self.dtype), factor))
-        h = nn.relu(conv(h, self.features, "fuse", self.dtype))
+            h = nn.relu(shuffle(conv(h, self.features * factor**2, f"up_{i}", self.dtype, self.start), factor))
+        h = nn.relu(conv(h, self.features, "fuse", self.dtype, self.start))
         return conv(h, self.out_channels, "out", self.dtype).astype(jnp.float32)
 
 

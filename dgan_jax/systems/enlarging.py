@@ -48,6 +48,9 @@ def seen(y: Measurement) -> jax.Array:
 class Restoring:
     """Options of every enlarging system."""
 
+    residual: bool = False
+    """Let the network say what is added to the enlarged image, or to the damaged one of its own size. Published RRDB
+    and RankSRGAN make the whole image, which takes longer to learn than minutes."""
     agree: bool = False
     """Make the result agree exactly with what is known, as the small image; published networks do not. May be chosen
     when restoring."""
@@ -110,6 +113,8 @@ class Adversarial(Restoring):
     """Width of the critic's first dense layer."""
     regression_share: float = 0.0
     """Part of the training by the mean absolute error alone, where no run is given to begin with."""
+    learning_rate_regression: float = 0.0
+    """Of the generator in that part, which stands a larger one than a game; 0: as against the critic."""
     learning_rate_generator: float = 1e-4
     learning_rate_critic: float = 1e-4
     milestones: tuple[float, ...] = (0.125, 0.25, 0.5, 0.75)
@@ -129,6 +134,8 @@ class Adversarial(Restoring):
         super().__post_init__()
         if not 0 <= self.regression_share < 1:
             raise ValueError(f"system.regression_share must be in [0, 1), got {self.regression_share}")
+        if self.learning_rate_regression < 0:
+            raise ValueError(f"system.learning_rate_regression is 0 or more, got {self.learning_rate_regression}")
         if not 0 <= self.realism <= 1:
             raise ValueError(f"realism goes from 0 (least error) to 1 (most realistic), got {self.realism}")
         if not all(0 < place < 1 for place in self.milestones):
@@ -174,15 +181,20 @@ def dense_network(config: Dense, task: Task, spec: Spec) -> RRDBNet:
 WHEN_RESTORING = ("agree", "back_projection")
 
 
-def enlarger(module: nn.Module) -> Enlarge:
-    """A network as objectives want it. The first SRResNet alone has statistics, and gives images in [-1, 1]."""
+def enlarger(module: nn.Module, residual: bool = False) -> Enlarge:
+    """A network as objectives want it. The first SRResNet alone has statistics, and gives images in [-1, 1].
+
+    residual: the network says what is added to the measurement's image.
+    """
     first = isinstance(module, SRResNet)
 
     def enlarge(params: Any, state: Any, y: Measurement, train: bool) -> tuple[jax.Array, Any]:
-        if not first:
-            return applied(module, (), params, state, seen(y))
-        image, state = applied(module, ("batch_stats",) if train else (), params, state, seen(y), train)
-        return to_unit_range(image), state
+        if first:
+            image, state = applied(module, ("batch_stats",) if train else (), params, state, seen(y), train)
+            image = 0.5 * image if residual else to_unit_range(image)
+        else:
+            image, state = applied(module, (), params, state, seen(y))
+        return (image + to_unit_range(y["image"]) if residual else image), state
 
     return enlarge
 
@@ -197,6 +209,8 @@ class Residual(Protocol):
     @property
     def blocks(self) -> int: ...
     @property
+    def start(self) -> float: ...
+    @property
     def dtype(self) -> str: ...
 
 
@@ -209,6 +223,8 @@ def check_network(config: Residual) -> None:
         raise unknown("network", config.network, NETWORKS)
     if config.features < 1 or config.blocks < 1:
         raise ValueError(f"system.features and blocks must be at least 1, got {config.features}, {config.blocks}")
+    if not config.start > 0:
+        raise ValueError(f"system.start is a deviation of weights, more than 0, got {config.start}")
 
 
 def residual_network(config: Residual, task: Task, spec: Spec) -> MSRResNet | TrunkResNet | SRResNet:
@@ -217,7 +233,7 @@ def residual_network(config: Residual, task: Task, spec: Spec) -> MSRResNet | Tr
     if config.network == "original":
         return SRResNet(config.features, config.blocks, scale, spec.channels, spec.axis_name, dtype)
     network = TrunkResNet if config.network == "trunk" else MSRResNet
-    return network(config.features, config.blocks, scale, spec.channels, dtype)
+    return network(config.features, config.blocks, scale, spec.channels, dtype, config.start)
 
 
 def judging(critic: nn.Module) -> Judge:
@@ -268,7 +284,7 @@ def falling(rate: float, config: Adversarial, steps: int) -> optax.Schedule:
 
 def regressing(config: Regression, task: Task, spec: Spec, module: nn.Module, *, multiple: int) -> System:
     """A system of one player "generator", trained by its error alone."""
-    enlarge = enlarger(module)
+    enlarge = enlarger(module, config.residual)
     distances: Distances = {config.distance: (1.0, DISTANCES[config.distance])}
     objective = objectives.regression(enlarge=enlarge, measure=task.measure, distances=distances)
     stage = Stage("regression", spec.steps, objective, {"generator": adam(config, cycles(config, spec.steps))})
@@ -308,8 +324,9 @@ def adversarial_stages(
     trained = {player: adam(config, falling(rate, config, rest)) for player, rate in rates.items()}
     stages = [Stage("adversarial", rest, objective, trained, begin=keep_the_first, check=check)]
     if first:
-        rate = falling(config.learning_rate_generator, config, first)
-        stages.insert(0, Stage("regression", first, alone, {"generator": adam(config, rate)}, check=check))
+        rate = config.learning_rate_regression or config.learning_rate_generator
+        alone_trained = {"generator": adam(config, falling(rate, config, first))}
+        stages.insert(0, Stage("regression", first, alone, alone_trained, check=check))
     return tuple(stages)
 
 
@@ -322,7 +339,7 @@ def adversary(
 
     `more` distances stand beside the mean absolute error and VGG19's features.
     """
-    enlarge = enlarger(module)
+    enlarge = enlarger(module, config.residual)
     critic = VGGCritic(
         config.critic_features, config.critic_stages, config.critic_hidden, config.critic_size,
         axis_name=spec.axis_name, dtype=jnp.dtype(config.dtype),

@@ -41,6 +41,9 @@ class Config(enlarging.Adversarial):
 
     features: int = 64
     blocks: int = 16
+    start: float = 0.1
+    """Deviation of the first weights around the blocks, in units of He's. With the published
+    tenth, hundreds of steps pass before anything is learnt."""
     rank: float = 0.03
     """Weight of the ranker's scores, which are summed over the batch."""
     ranker_share: float = 0.0
@@ -106,7 +109,7 @@ def of_networks(players: dict[str, Player]) -> Any:
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Players "generator", "regressor", "critic", "ranker" and the networks of levels that there are."""
     scale = enlarging.scale_of(task)
-    module = TrunkResNet(config.features, config.blocks, scale, spec.channels, jnp.dtype(config.dtype))
+    module = TrunkResNet(config.features, config.blocks, scale, spec.channels, jnp.dtype(config.dtype), config.start)
     ranker = Ranker(config.ranker_features, config.ranker_stages, axis_name=spec.axis_name)
     judge, levels = enlarging.judging(ranker), level_players(config, task, spec)
     first = min(round(spec.steps * config.ranker_share), spec.steps - (config.ranker_share < 1))

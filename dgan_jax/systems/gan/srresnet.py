@@ -25,6 +25,9 @@ class Config(enlarging.Regression):
     """msrresnet, original, or trunk, the generator of RankSRGAN."""
     features: int = 64
     blocks: int = 16
+    start: float = 0.1
+    """Deviation of the first weights around the blocks, in units of He's; not of the original's. With the published
+    tenth, hundreds of steps pass before anything is learnt."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
