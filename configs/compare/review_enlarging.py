@@ -25,6 +25,11 @@ GANS = ("srgan", "esrgan", "bebygan", "ranksrgan")
 DIFFUSIONS = ("srdiff", "irsde", "resshift", "i2sb")
 HOLES = ("ddgan", "wavediff")
 """Diffusion-GANs whose small configs fill holes."""
+DDIM: dict[str, dict[str, Any]] = {
+    "sr3": {"system": "ddim", "steps": 10},
+    "ecdp": {"sampler": "ddim", "restore_steps": 10},
+}
+"""What these are restored with, in ten network calls; their own ways take fifty, and as many as an ODE asks for."""
 DGAN = {"dgan, least error": {"realism": 0.0}, "dgan, sample": {"realism": 1.0}}
 
 
@@ -39,7 +44,7 @@ def entries() -> list[Entry]:
     return [
         *(Entry(name=f"upscale_{how}", system=f"upscale_{how}") for how in CLASSICAL),
         *(trained(name) for name in (*REGRESSORS, *GANS)),
-        trained("sr3, ddim 10", config="sr3_photos_x4", choices={"system": "ddim", "steps": 10}),
+        *(trained(f"{name}, ddim 10", config=f"{name}_photos_x4", choices=how) for name, how in DDIM.items()),
         *(trained(name) for name in DIFFUSIONS),
         *(trained(name, config=f"{name}_photos_inpaint", task=TASK, overrides={"data.batch": 4}) for name in HOLES),
         trained("srddgan", overrides={"data.batch": 4}),

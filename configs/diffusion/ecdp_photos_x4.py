@@ -12,11 +12,11 @@ def get_config() -> Experiment:
     return Experiment(
         system=ecdp.Config(
             features=24, multipliers=(1, 2, 2), blocks=1, time_features=32, encoder_features=32, encoder_blocks=4,
-            encoder_growth=16, shown=(1, 3), encoder_share=0.4, encoder_rate=5e-4, learning_rate=5e-4,
-            learning_rate_encoder=5e-5, warmup=100, ema=0.995,
+            encoder_growth=16, shown=(1, 3), encoder_share=0.4, encoder_rate=1e-3, learning_rate=1e-3,
+            learning_rate_encoder=1e-4, warmup=50, ema=0.99,
         ),
         task=SuperResolution(scale=4),
-        data=Data(name="bundled", size=64, batch=8),
+        data=Data(name="bundled", size=64, batch=2),
         train=Train(steps=4_000, sample_every=1_000, checkpoint_every=400, log_every=20),
     )  # fmt: skip
 

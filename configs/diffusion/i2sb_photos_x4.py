@@ -12,7 +12,7 @@ def get_config() -> Experiment:
     return Experiment(
         system=i2sb.Config(
             restore_steps=6, features=24, multipliers=(1, 2, 2), blocks=1, attention=(), head_channels=24, groups=8,
-            learning_rate=1e-3, warmup=50, clip=1.0, ema=0.995,
+            learning_rate=1e-3, warmup=50, clip=1.0, ema=0.99,
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=48, batch=2),

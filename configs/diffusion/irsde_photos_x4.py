@@ -11,7 +11,7 @@ from dgan_jax.tasks.superres import SuperResolution
 def get_config() -> Experiment:
     return Experiment(
         system=irsde.Config(
-            steps=10, sampler="posterior", features=16, depth=3, heads=2, head_channels=8, learning_rate=1e-3, ema=0.995
+            steps=10, sampler="posterior", features=16, depth=3, heads=2, head_channels=8, learning_rate=1e-3, ema=0.99
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=64, batch=2),

@@ -15,7 +15,7 @@ def get_config() -> Experiment:
         system=resshift.Config(
             kappa=1.0, features=24, multipliers=(1, 2, 2), blocks=1, attention=(), head_channels=24, groups=8,
             perceptual=0.0, autoencoder="none", learning_rate=1e-3, learning_rate_end=5e-5, warmup=50, clip=1.0,
-            ema=0.995,
+            ema=0.99,
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=48, batch=2),

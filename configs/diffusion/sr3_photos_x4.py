@@ -12,7 +12,7 @@ def get_config() -> Experiment:
     return Experiment(
         system=sr3.Config(
             restore_steps=50, restore_beta_last=0.35, features=32, multipliers=(1, 2, 2), blocks=1, attention=(),
-            groups=8, dropout=0.0, learning_rate=1e-3, warmup=50, clip=1.0, ema=0.995,
+            groups=8, dropout=0.0, learning_rate=1e-3, warmup=50, clip=1.0, ema=0.99,
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=48, batch=2),

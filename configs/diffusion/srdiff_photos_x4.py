@@ -12,7 +12,7 @@ def get_config() -> Experiment:
     return Experiment(
         system=srdiff.Config(
             steps=10, features=24, multipliers=(1, 2, 2), encoder_features=32, encoder_blocks=5, encoder_share=0.4,
-            learning_rate=1e-3, encoder_learning_rate=1e-3, ema=0.995,
+            learning_rate=1e-3, encoder_learning_rate=1e-3, ema=0.99,
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=64, batch=2),
