@@ -74,6 +74,7 @@ class Walk(nn.Module):
     timed: bool = True  # False: the network does not see t
     embedding: str = "positional"  # or fourier, which needs t > 0
     fourier_scale: float = 16.0
+    embedded: int = 0  # length of the embedding of time; 0: `features`
     resample_with_conv: bool = True  # ddpm blocks only
     deterministic: bool = True
     dtype: Dtype = jnp.float32
@@ -147,18 +148,19 @@ class Walk(nn.Module):
         return head("out", h, self.out_channels, scale)
 
     def embed(self, t: jax.Array, named: Callable[[str], str], act: Activation = nn.silu) -> jax.Array | None:
-        """[B] -> [B, 4 features], without a last activation: each block has its own."""
+        """[B] -> [B, 4 times the embedding], without a last activation: each block has its own."""
+        length = self.embedded or self.features
         if self.embedding == "fourier":
             draw = lambda key, shape: self.fourier_scale * jax.random.normal(key, shape)
-            frequencies = jax.lax.stop_gradient(self.param(named("frequencies"), draw, (self.features,)))
+            frequencies = jax.lax.stop_gradient(self.param(named("frequencies"), draw, (length,)))
             # The published network takes the logarithm, so this needs t > 0.
             angles = jnp.log(t.astype(jnp.float32))[:, None] * frequencies * 2 * np.pi
             time = jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
         else:
-            time = sinusoid(t, self.features)
+            time = sinusoid(t, length)
         if not self.timed:
             return None
-        dense = lambda role: nn.Dense(4 * self.features, kernel_init=uniform_fan_avg(), name=named(role))
+        dense = lambda role: nn.Dense(4 * length, kernel_init=uniform_fan_avg(), name=named(role))
         time = act(dense("time_in")(time))
         return dense("time_out")(time).astype(self.dtype)
 
