@@ -37,14 +37,17 @@ def open_bundled(
     rocket 427x640, and in grey brick, grass, gravel 512x512. validation: chelsea 300x451, and in grey camera 512x512,
     coins 303x384. Drawings, masks, pages of text, microscopy and astronomy that also ship there are left out.
     """
+    members = bundled("train" if split == "train" else "validation")
+    return _files("bundled", members, None, 0, channels, resize, MEMORY, workers, megapixels)
+
+
+def bundled(*splits: str) -> list[Path]:
+    """The files of these photographs: of "train", of "validation", or of all."""
     found = importlib.util.find_spec("skimage")
     if found is None or found.origin is None:
         raise ValueError("data 'bundled' are scikit-image's photographs; install it: pip install scikit-image")
     root = Path(found.origin).parent / "data"
-    members = BUNDLED["train" if split == "train" else "validation"]
-    return _files(
-        "bundled", [root / member for member in members], None, 0, channels, resize, MEMORY, workers, megapixels
-    )
+    return [root / member for split in splits or BUNDLED for member in BUNDLED[split]]
 
 
 def open_folder(

@@ -72,7 +72,8 @@ def damaged(y: Measurement) -> np.ndarray:
 
 
 def write_grid(
-    path: Path, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], *, title: str = "", side: int = 160
-) -> None:
-    """`grid` as a file."""
-    write_image(path, grid(rows, captions, title=title, side=side))
+    path: Path, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], *, title: str = "", side: int = 160,
+    quality: int = 95,
+) -> None:  # fmt: skip
+    """`grid` as a file; quality is for formats with losses."""
+    write_image(path, grid(rows, captions, title=title, side=side), quality=quality)
