@@ -197,6 +197,33 @@ def test_every_conditional_system_is_built_for_pairs(name):
     assert jax.eval_shape(system.restore, state.variables(system.remembered), y, keys).shape == image.shape
 
 
+def test_the_small_image_of_a_pair_is_seen_at_its_own_size():
+    own = ABLE["srddgan"]
+    data = dataclasses.replace(own.data, damaged="damaged")
+    shape = (data.size, data.size, data.channels)
+    small = jax.ShapeDtypeStruct((1, shape[0] // 2, shape[1] // 2, shape[2]), np.float32)
+    read = {}
+    for scale, image in ((1, jax.ShapeDtypeStruct((1, *shape), np.float32)), (2, small)):
+        on_pairs = dataclasses.replace(own, task=Paired(scale=scale), data=data)
+        system = built(on_pairs)
+        y = jax.eval_shape(jax.vmap(lambda x, task=on_pairs.task: task.observe({"image": x})), image)
+        read[scale] = (
+            system.players["generator"].inputs(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), y))[-1].shape
+        )
+        state = state_like(on_pairs, system, 0)
+        keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 1))
+        restored = jax.eval_shape(system.restore, state.variables(system.remembered), y, keys)
+        assert restored.shape == (1, *shape)
+    assert read == {1: (1, *shape), 2: small.shape}
+
+
+@pytest.mark.parametrize("name", ["context_encoder", "lsgan_inpaint", "lama", "deepfill_v2", "partial_conv"])
+def test_what_fills_holes_alone_says_so(name, folders):
+    config = systems.find(name).Config()
+    with pytest.raises(ValueError, match=rf"'{name}' fills holes alone.*dgan systems paired"):
+        built(Experiment(system=config, task=Paired(), data=folders))
+
+
 def test_the_config_is_found_and_comes_back_from_a_file():
     found = api.load_config("dgan_pairs")
     assert found.task == Paired()

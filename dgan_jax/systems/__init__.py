@@ -91,6 +91,11 @@ def build(config: Any, task: Task, spec: Spec) -> System:
             f"RUN@system={name_of(config)}, or train a config that names it as its solver"
         )
     kind = tasks.name_of(task)
+    if kind not in module.TASKS and kind == "paired" and set(module.TASKS) == {"inpaint"}:
+        raise ValueError(
+            f"system {name_of(config)!r} fills holes alone: its networks and losses are told where "
+            "something is missing, which of pairs nobody knows; `dgan systems paired` lists what learns from them"
+        )
     if kind not in module.TASKS:
         raise ValueError(
             f"system {name_of(config)!r} does not do the task {kind!r}; it does: {', '.join(module.TASKS)}"

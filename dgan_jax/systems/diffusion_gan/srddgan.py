@@ -9,7 +9,9 @@ judges the pair (x_t, x_{t+1}) at t; four steps; x4 photographs and x8 faces.
 Our reading, because there is no public code: the networks are those of DDGAN for 256x256 images; the small image enters
 enlarged (bicubic) and as features of a few residual blocks at its own size, trained with the generator; the generator's
 loss has the mean absolute error of the predicted image beside the critic's judgement. Ours alone: every prediction is
-made to agree with the small image exactly, and with `residual` it is a correction of the task's first estimate.
+made to agree with the small image exactly, and with `residual` it is a correction of the task's first estimate. Of
+pairs (the task `paired`) the damaged picture takes the place of the small one, whatever its size; nothing is known
+exactly then, and nothing is made to agree.
 """
 
 import dataclasses
@@ -31,7 +33,7 @@ from dgan_jax.spaces.pixel import pixel
 from dgan_jax.systems import stages
 
 PAPER = "Xiao, Wang, Wang, Cai, Deng, Yan, Tang 2024, doi 10.1038/s41598-024-52370-3"
-TASKS = ("superres",)
+TASKS = ("superres", "paired")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,11 @@ def networks(config: Config, spec: Spec, *, side: int, channels: int) -> tuple[L
     return LowConditionedGenerator(unet, encoder), critic
 
 
+def low_of(y: Measurement) -> jax.Array:
+    """[B, h, w, C]: the small image, or of pairs of one size the damaged one."""
+    return y.get("low", y["image"])
+
+
 def build(config: Config, task: Task, spec: Spec) -> System:
     """Generator "generator" (with the encoder) and critic "critic"; only the generator is averaged and restores."""
     space = pixel()
@@ -135,7 +142,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
     check_groups(spec.batch, critic.group)
 
     def predict(params: Any, x: jax.Array, t: jax.Array, z: jax.Array, y: Measurement) -> jax.Array:
-        x0 = cast(jax.Array, generator.apply({"params": params}, x, t, z, task.condition(y), y["low"]))
+        x0 = cast(jax.Array, generator.apply({"params": params}, x, t, z, task.condition(y), low_of(y)))
         return task.project(task.start(y) + x0 if config.residual else x0, y)
 
     def judge(params: Any, x_t: jax.Array, t: jax.Array, x_next: jax.Array, y: Measurement) -> jax.Array:
@@ -162,7 +169,7 @@ def build(config: Config, task: Task, spec: Spec) -> System:
 
     def generator_inputs(y: Measurement) -> tuple:
         x, batch = y["image"], y["image"].shape[0]
-        return x, jnp.zeros(batch, jnp.int32), jnp.zeros((batch, config.latent)), task.condition(y), y["low"]
+        return x, jnp.zeros(batch, jnp.int32), jnp.zeros((batch, config.latent)), task.condition(y), low_of(y)
 
     def critic_inputs(y: Measurement) -> tuple:
         return y["image"], jnp.zeros(y["image"].shape[0], jnp.int32), y["image"]
