@@ -33,7 +33,18 @@ from dgan_jax.tasks.inpaint import FILLS, Inpaint
 from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.tasks.superres import SCALES, SuperResolution
 from dgan_jax.train import configs, weights
-from dgan_jax.train.runs import built, claim, experiment_of, fresh_state, load, solving, state_like, write_state
+from dgan_jax.train.runs import (
+    built,
+    claim,
+    experiment_of,
+    fresh_state,
+    load,
+    solving,
+    state_like,
+    told,
+    unasked,
+    write_state,
+)
 from dgan_jax.train.runs import restoring as restoring_of
 from dgan_jax.train.state import TrainState
 
@@ -98,6 +109,8 @@ class Restorer:
     channels: int
     choosable: tuple[str, ...] = ()
     """What its system leaves to choose when restoring."""
+    unsaid: str = ""
+    """What was chosen of it though nobody asked: "realism 0"."""
 
     @property
     def task(self) -> Task:
@@ -144,6 +157,7 @@ def restoring(
     tile: int | None = None,
     choices: Mapping[str, Any] | None = None,
     scale: float | None = None,
+    samples: int = 1,
 ) -> Restorer:
     """restoring("inpaint", system="telea")(image, hole=hole)(n) is the n-th restored version, uint8 or uint16 as image.
 
@@ -151,8 +165,9 @@ def restoring(
 
     run: a folder, weights by file or name, or a published file (.pth) whose network is told by its tensors; where
     neither it nor a system is given, the weights of `DEFAULT`, which come with the package. choices: what the run's
-    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}. scale: of a classical system
-    that enlarges; the nearest of what there is.
+    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}; what is not chosen is what
+    `evaluate` measures (`train.runs.unasked`). scale: of a classical system that enlarges; the nearest of what there
+    is. samples: how many different versions are wanted of each photograph.
     """
     check_task(task)
     if run is not None and system is not None:
@@ -168,7 +183,9 @@ def restoring(
         place = DEFAULT if run is None else run
         try:
             where, own = target(str(place))
-            experiment, made, variables = opened(where, task, {**own, **(choices or {})})
+            asked = {**own, **(choices or {})}
+            unsaid = {} if is_published(where) else unasked(where, asked, samples=samples)
+            experiment, made, variables = opened(where, task, {**unsaid, **asked})
         except ValueError as error:
             if run is not None:
                 raise
@@ -179,7 +196,8 @@ def restoring(
         kept = None if experiment.solver is not None else repr(configs.to_dict(experiment))
         runner = Runner(made, experiment.task, variables, tile=tile, kept=kept)
         config = experiment.system if experiment.solver is None else experiment.solver
-        return Restorer(str(place), runner, experiment.data.channels, registry.choosable(registry.module_of(config)))
+        free = registry.choosable(registry.module_of(config))
+        return Restorer(str(place), runner, experiment.data.channels, free, told(unsaid))
     if choices:
         raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
@@ -317,7 +335,7 @@ def export(run: str | Path, file: str | Path, *, dtype: str = "float32") -> str:
     # What is averaged is restored with, if not by this choice of steps then by another.
     needed = players_read(system, variables, y) | {name for name, player in system.players.items() if player.ema}
     kept = {kind: {name: tree for name, tree in variables[kind].items() if name in needed} for kind in variables}
-    return weights.write(file, experiment, kept, training=training_of(place), dtype=dtype)
+    return weights.write(file, experiment, kept, training=training_of(place), dtype=dtype, chosen=choices)
 
 
 def convert(

@@ -14,10 +14,11 @@ pytest.importorskip("httpx2", reason="needs httpx2, for Starlette's test client"
 
 from starlette.testclient import TestClient
 
-from dgan_jax.app import jobs, pictures, server, store, worker
+from dgan_jax.app import jobs, server, store, worker
 from dgan_jax.app.orders import Failed, Order
 from dgan_jax.data.images import decode_image, read_image
 from dgan_jax.data.photo_files import read_photo
+from dgan_jax.restore import several
 
 HOST = "127.0.0.1:8765"
 PAGE = {"X-Dgan": "page"}
@@ -251,8 +252,8 @@ def test_samples_differ_and_their_map_says_where(tmp_path):
 
 
 def test_the_map_is_clear_where_samples_agree_and_red_where_they_differ_much():
-    assert pictures.invention(np.zeros((1, 1)))[0, 0, 3] == 0
-    assert pictures.invention(np.full((1, 1), 99.0))[0, 0].tolist() == [235, 60, 30, 220]
+    assert several.laid_over(np.zeros((1, 1)))[0, 0, 3] == 0
+    assert several.laid_over(np.full((1, 1), 99.0))[0, 0].tolist() == [235, 60, 30, 220]
 
 
 def test_other_damage_is_undone_too(client):

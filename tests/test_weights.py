@@ -173,15 +173,43 @@ def test_a_mixture_s_run_beside_a_single_task_s_system_says_what_both_can_do(run
 
 
 def test_one_network_has_one_default_in_figures_wherever_it_lies(run, tmp_path):
-    wild = tmp_path / "wild.safetensors"
+    same, wild = tmp_path / "same.safetensors", tmp_path / "wild.safetensors"
+    api.export(run, same)
     api.export(f"{run}@realism=1", wild)
     for i in range(2):
         image = np.random.default_rng(i).integers(0, 256, (16, 16, 3), dtype=np.uint8)
         (tmp_path / "photos").mkdir(exist_ok=True)
         Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
-    places = [str(run), str(wild), f"{run}@realism=1"]
+    places = [str(run), str(same), f"{run}@realism=1", str(wild)]
     report = api.evaluate(places, task="denoise", data=str(tmp_path / "photos"), batch=2)
     rows = {row[0]: row[1:-1] for row in report.table()}
-    assert list(rows) == ["run (realism 0)", "wild.safetensors (realism 0)", "run@realism=1"]
-    assert rows["run (realism 0)"][0].strip("*≈ ") == rows["wild.safetensors (realism 0)"][0].strip("*≈ ")
-    assert rows["run (realism 0)"][0].strip("*≈ ") != rows["run@realism=1"][0].strip("*≈ ")
+    assert list(rows) == [
+        "run (realism 0)",
+        "same.safetensors (realism 0)",
+        "run@realism=1",
+        "wild.safetensors (realism 1)",
+    ]
+    figure = {name: row[0].strip("*≈ ") for name, row in rows.items()}
+    least, same, sample, wild = figure.values()
+    assert least == same
+    assert wild == sample != least
+
+
+def test_restoring_has_the_same_default_and_says_it(run, tmp_path, capsys):
+    api.export(f"{run}@realism=1", tmp_path / "wild.safetensors")
+    opened = lambda place, **options: api.restoring("denoise", run=place, **options)
+    assert (opened(run).unsaid, opened(run).system.calls, opened(run).system.draws) == ("realism 0", 1, False)
+    assert opened(run, choices={"realism": 0.5}).unsaid == opened(f"{run}@realism=1").unsaid == ""
+    several = opened(run, samples=2)
+    assert (several.unsaid, several.system.draws) == ("realism 1", True)
+    assert opened(tmp_path / "wild.safetensors").unsaid == "realism 1"
+    assert opened(tmp_path / "wild.safetensors").system.draws
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    command = ["restore", "denoise", str(tmp_path / "photo.png"), "--sigma", "25", "--run", str(run)]
+    assert main([*command, "-o", str(tmp_path / "a")]) == 0
+    assert f"{run}, realism 0" in capsys.readouterr().out
+    assert main([*command, "--realism", "0", "-o", str(tmp_path / "b")]) == 0
+    assert "realism" not in capsys.readouterr().out
+    results = [np.asarray(Image.open(tmp_path / folder / "photo.png")) for folder in "ab"]
+    np.testing.assert_array_equal(*results)

@@ -86,7 +86,8 @@ def learnt(task: str, what: str, place: str) -> Iterator[Method]:
     if tasks.name_of(able.task) == task:
         config = able.system if able.solver is None else able.solver
         free = "realism" in systems.choosable(systems.module_of(config))
-        yield Method(task, what, place, f"{place}: trained weights", config.realism if free else None, True)
+        usual = {"realism": config.realism, **runs.unasked(where, choices)} if free else {"realism": None}
+        yield Method(task, what, place, f"{place}: trained weights", usual["realism"], True)
 
 
 @functools.lru_cache(maxsize=4)
@@ -148,9 +149,9 @@ def drawn(
     tell: Tell, notes: list[str],
 ) -> tuple[tuple[Result, ...], Path | None]:  # fmt: skip
     """The samples as files, and the map of where they differ if there are several."""
-    from dgan_jax.app.pictures import invention, write_png
+    from dgan_jax.app.pictures import write_png
     from dgan_jax.data.photo_files import encode, ending_of, merged
-    from dgan_jax.restore.several import Spread
+    from dgan_jax.restore.several import Spread, laid_over
 
     name = Path(order.name)
     photo = dataclasses.replace(photo, name=order.name)
@@ -178,5 +179,5 @@ def drawn(
     if samples == 1:
         return tuple(results), None
     place = order.out / "invention.png"
-    write_png(place, invention(spread.deviation()))
+    write_png(place, laid_over(spread.deviation()))
     return tuple(results), place

@@ -74,9 +74,12 @@ class Work:
     def restorer(self) -> "Restorer":
         """Opened for the first photograph that is not done yet."""
         try:
-            return self.open()
+            found = self.open()
         except ValueError as error:
             raise Unopened(str(error)) from error
+        if found.unsaid:
+            say(f"{found.name}, {found.unsaid}")
+        return found
 
     def mask(self, photo: Path) -> Path | None:
         from dgan_jax.data.matching import mask_of
@@ -154,6 +157,8 @@ def restore_one(work: Work, file: Path, observe: Callable[[int, int], None], ent
         tell(entry, f"{file}: holds {frames} frames or pages; the first is restored, the others are left out")
     with entry.timed("open"):
         restorer = work.restorer
+    if restorer.unsaid:
+        entry.about["unasked"] = restorer.unsaid
     if work.options.samples > 1 and not restorer.system.draws:
         other = "; --realism 1 draws" if "realism" in restorer.choosable else ""
         tell(entry, f"{file}: this way of restoring knows one answer only: all versions are the same{other}")

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from dgan_jax import systems, tasks
 from dgan_jax.compare.entrants import Entrant, by_name, by_run, cheap_fill, has_networks, sampled
@@ -12,7 +11,7 @@ from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train.runs import experiment_of, restoring
+from dgan_jax.train.runs import experiment_of, restoring, told, unasked
 
 
 def task_for(
@@ -95,19 +94,9 @@ def entrants_for(places: Mapping[str, Target], trial: Trial, *, samples: int, fi
 
 
 def as_measured(run: Target, samples: int) -> tuple[Target, str]:
-    """A run with what its system is measured at unless that is chosen, and what the row says of it.
-
-    One network has one default wherever it lies, whatever its folder or file restores with. Several samples of what
-    draws nothing are none: then the system's own default stands.
-    """
-    if not has_networks(run.place) or "system" in run.choices:
+    """A run with what it restores with where nothing is chosen, and what the row says of it."""
+    if not has_networks(run.place):
         return run, ""
-    learnt = experiment_of(run.place)
-    if learnt.solver is not None:
-        return run, ""
-    usual: dict[str, Any] = getattr(systems.module_of(learnt.system), "MEASURED", {})
-    own = type(learnt.system)()
-    missing = {name: value if samples == 1 else getattr(own, name) for name, value in usual.items()}
-    missing = {name: value for name, value in missing.items() if name not in run.choices}
-    said = ", ".join(f"{name} {value:g}" for name, value in missing.items())
+    missing = unasked(run.place, run.choices, samples=samples)
+    said = told(missing)
     return Target(run.place, {**missing, **run.choices}), f" ({said})" if said else ""

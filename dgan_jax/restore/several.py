@@ -13,6 +13,10 @@ SHOWN = 320
 """Pixels of the longer side of a picture of a contact sheet."""
 AROUND = 48
 """Pixels shown around a hole."""
+MOST = 40.0
+"""Grey levels of deviation that `laid_over` shows in its last colour."""
+COLOURS = np.array([[255, 225, 80, 0], [255, 190, 60, 150], [235, 60, 30, 220]], np.float32)
+"""Red, green, blue and opacity: where restorations agree, where they differ by half of `MOST`, and by all of it."""
 
 
 class Spread:
@@ -50,6 +54,14 @@ def invention(deviation: np.ndarray) -> tuple[np.ndarray, float]:
     all restorations agree."""
     white = max(1.0, float(deviation.max()))
     return np.round(deviation * (255 / white)).astype(np.uint8)[..., None], white
+
+
+def laid_over(deviation: np.ndarray) -> np.ndarray:
+    """The same to be laid over a result, uint8 [H, W, 4]: the more opaque and the redder, the more the restorations
+    differ, on one scale for all photographs."""
+    place = np.clip(deviation / MOST, 0, 1)
+    steps = np.linspace(0, 1, len(COLOURS))
+    return np.stack([np.interp(place, steps, colour) for colour in COLOURS.T], axis=-1).round().astype(np.uint8)
 
 
 def looked_at(hole: np.ndarray | None, height: int, width: int) -> tuple[slice, slice]:

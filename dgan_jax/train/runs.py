@@ -217,6 +217,32 @@ def experiment_of(place: str | Path) -> Experiment:
         raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
 
 
+def unasked(place: str | Path, choices: Mapping[str, Any], *, samples: int = 1) -> dict[str, Any]:
+    """What a run or weights restore with where `choices` do not say, by `dgan restore` and `dgan evaluate` alike.
+
+    One network has one default wherever it lies: what its system says (`MEASURED`), whatever the config that it was
+    trained with, unless its file was exported with a choice. Several samples of what draws nothing are none: then it is
+    the default of the system's own Config. Nothing is chosen for a solver.
+    """
+    file = weights.find(place)
+    trained = None if file is None else weights.read(file)
+    learnt = experiment_of(place) if trained is None else trained.experiment
+    if "system" in choices or learnt.solver is not None:
+        return {}
+    kept: Mapping[str, Any] = {} if trained is None else trained.chosen
+    own = type(learnt.system)()
+    usual: dict[str, Any] = getattr(systems.module_of(learnt.system), "MEASURED", {})
+    found = {name: value if samples == 1 else getattr(own, name) for name, value in usual.items()}
+    return {name: value for name, value in {**found, **kept}.items() if name not in choices}
+
+
+def told(unsaid: Mapping[str, Any]) -> str:
+    """What was chosen unasked, in words: "realism 0"; "" of nothing."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in unsaid.items()
+    )
+
+
 def load(
     place: str | Path,
     *,

@@ -1,6 +1,7 @@
 """Trained networks as one file: what `dgan export` writes, and what comes with the package."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,9 +36,11 @@ def find(place: str | Path) -> Path | None:
 
 
 def write(
-    path: str | Path, experiment: Experiment, variables: dict[str, Any], *, training: dict[str, Any], dtype: str
-) -> str:
-    """Networks and the experiment that they belong to; returns the SHA-256. dtype: of floating-point parameters."""
+    path: str | Path, experiment: Experiment, variables: dict[str, Any], *, training: dict[str, Any], dtype: str,
+    chosen: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """Networks and the experiment that they belong to; returns the SHA-256. dtype: of floating-point parameters.
+    chosen: what somebody chose that the file restores with unasked."""
     if dtype not in DTYPES:
         raise ValueError(f"the type of weights is one of {', '.join(DTYPES)}, got {dtype!r}")
     narrow = lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
@@ -51,23 +54,26 @@ def write(
         experiment.train, begin_with=", ".join(bare(one.place) for one in beginnings(experiment.train.begin_with))
     )
     plain = to_dict(dataclasses.replace(experiment, data=data, train=train))
-    config = {"experiment": plain, "training": training}
+    config = {"experiment": plain, "training": training, **({"chosen": dict(chosen)} if chosen else {})}
     return write_weights(path, held, config=config, versions=versions())
 
 
 class Trained(NamedTuple):
-    """What a weights file holds: the experiment, what its training took, and variables as they are stored."""
+    """What a weights file holds: the experiment, what its training took, variables as they are stored, and what was
+    chosen when it was exported."""
 
     experiment: Experiment
     training: dict[str, Any]
     variables: dict[str, Any]
+    chosen: dict[str, Any]
 
 
 def read(path: Path) -> Trained:
     """A file of `write`; a ValueError if it is something else, or not the file of its SHA-256."""
     held = read_weights(path)
     try:
-        return Trained(from_dict(held.config["experiment"]), dict(held.config["training"]), held.params)
+        chosen = dict(held.config.get("chosen", {}))
+        return Trained(from_dict(held.config["experiment"]), dict(held.config["training"]), held.params, chosen)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} holds no networks that dgan export wrote ({error})") from error
 

@@ -40,8 +40,8 @@ TASKS = ("inpaint", "superres", "denoise", "deblur", "dehaze", "jpeg", "mixture"
 WHEN_RESTORING = ("realism", "restore_steps", "refine")
 """Options that may be chosen anew when restoring: no weight depends on them."""
 MEASURED = {"realism": 0.0}
-"""What `dgan evaluate` chooses where nothing is chosen, whatever a run or an exported file does: figures are of
-the answer of least error, wherever the same weights lie."""
+"""What `dgan restore` and `dgan evaluate` choose where nothing is chosen (`train.runs.unasked`): the answer of least
+error, wherever the same weights lie."""
 ANY_TASK = True
 """The networks are the same for every task: a run on a mixture restores each of its kinds."""
 
