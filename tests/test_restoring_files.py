@@ -379,7 +379,7 @@ def test_the_transparent_part_of_a_photograph_is_restored_if_told(work, capsys):
 class Colourful:
     """A restorer of three channels that gives everything a colour."""
 
-    channels, name, choosable = 3, "colourful", ()
+    channels, name, choosable, unsaid = 3, "colourful", (), ""
     task = type("Task", (), {"ranges": {}})
 
     def __call__(self, image, **known):
