@@ -13,6 +13,7 @@ import jax
 
 from dgan_jax.core.names import lookup
 from dgan_jax.metrics import l1, psnr, seam, ssim
+from dgan_jax.metrics.cifar import CIFAR
 from dgan_jax.metrics.diversity import DRAWN
 from dgan_jax.metrics.metric import AnyMetric, Metric, Score
 from dgan_jax.metrics.sets import SETS
@@ -91,11 +92,11 @@ for crop in (0, 2, 3, 4, 8):
 def named(names: Iterable[str], weights: str | Path | None = None) -> dict[str, AnyMetric]:
     """The metrics of these names, in this order; an unknown name is a ValueError with the nearest known one.
 
-    Those of `metrics.sets`, `metrics.diversity` and `metrics.through_networks` are known too. weights: the folder of
-    the networks that the last look through; None is the environment variable DGAN_WEIGHTS.
+    Those of `metrics.sets`, `metrics.cifar`, `metrics.diversity` and `metrics.through_networks` are known too. weights:
+    the folder of the networks that the last look through; None is the environment variable DGAN_WEIGHTS.
     """
     names = tuple(names)
-    plain: dict[str, AnyMetric] = {**METRICS, **SETS, **DRAWN}
+    plain: dict[str, AnyMetric] = {**METRICS, **SETS, **CIFAR, **DRAWN}
     if plain.keys() >= set(names):
         return {name: plain[name] for name in names}
     # Published networks are loaded where a metric looks through one.
