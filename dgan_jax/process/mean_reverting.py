@@ -3,6 +3,9 @@
 Luo et al., "Image Restoration with Mean-Reverting Stochastic Differential Equations", ICML 2023, arXiv 2301.11699. Its
 variance at the end is constant, sigma^2 = 2 lambda^2 theta, so that both marginal and posterior are known.
 
+With the clean image itself in the place of mu it is their denoising SDE, `denoising_*`: noise alone comes and goes, and
+a noisy image is a state of it, from which the way back begins (`state_of`).
+
 Time `t` [B] is an integer in 1 .. T; tables are [T+1], entry 0 is the clean image. Images are in [0, 1] here, as
 lambda is told in grey levels of 255. `mu` is the damaged image, of the shape of x.
 """
@@ -156,5 +159,41 @@ def posterior_step(
     return best(process, x, x0, mu, t) + posterior_std(process, t, x) * noise
 
 
+def denoising_mean(
+    process: MeanReverting, x: jax.Array, said: jax.Array, t: jax.Array, *, random: bool = True
+) -> jax.Array:
+    """One step back of the denoising SDE without its noise; where it is not `random`, that of its ODE.
+
+    The drift is what it is in the mean over clean images: the score's alone, as these are not known.
+    """
+    square = jnp.square(at(process.sigma, t, x)) * (random + jnp.square(at(process.kept, t, x)))
+    return x + 0.5 * square * score_of_noise(process, said, t) * process.dt
+
+
+def denoising_sde_step(
+    process: MeanReverting, x: jax.Array, said: jax.Array, t: jax.Array, noise: jax.Array
+) -> jax.Array:
+    """x_{t-1} by the reverse of the denoising SDE, whose noise is taken away."""
+    return denoising_mean(process, x, said, t) - at(process.sigma, t, x) * np.sqrt(process.dt) * noise
+
+
+def denoising_ode_step(
+    process: MeanReverting, x: jax.Array, said: jax.Array, t: jax.Array, noise: jax.Array
+) -> jax.Array:
+    """x_{t-1} by its ODE; draws nothing. The authors' choice."""
+    del noise
+    return denoising_mean(process, x, said, t, random=False)
+
+
+def state_of(process: MeanReverting, deviation: jax.Array) -> jax.Array:
+    """[B] in 0 .. T: the state whose time is nearest to that at which images in [0, 1] have noise of this deviation
+    [B]; the last one where it is the spread or more."""
+    share = jnp.square(deviation / process.spread)
+    wanted = -0.5 * jnp.log(jnp.maximum(1 - share + 1e-6, 1e-6))
+    gone = -jnp.log(jnp.asarray(process.kept))
+    return jnp.argmin(jnp.abs(gone[None, :] - wanted[:, None]), axis=1)
+
+
 STEPS = {"sde": sde_step, "ode": ode_step, "posterior": posterior_step}
 """Ways back, by the names that configs use."""
+DENOISING_STEPS = {"sde": denoising_sde_step, "ode": denoising_ode_step}

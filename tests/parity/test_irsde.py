@@ -53,6 +53,27 @@ def test_the_tables_are_the_published_ones(path):
         assert max(float(std[0].squeeze()), float(data[f"out.post_std_{end}"][0])) < 1e-8
 
 
+@pytest.mark.parametrize("path", fixtures("sr_irsde_schedules"))
+def test_the_denoising_sde_is_the_published_one(path):
+    data = np.load(path)
+    bars = data["out.dsde_sigma_bars"]
+    # The fixture tells its spread by the deviation of the end alone; 0.04 of the clean image is always left.
+    spread = 255 * float(bars[-1]) / np.sqrt(1 - 0.04**2)
+    process = sde.mean_reverting(len(bars) - 1, spread=spread, left=0.04)
+    assert error(process.noise, bars) < 1e-5
+    assert error(process.dt, data["out.dsde_dt"]) < 1e-5
+    chosen = data["out.dsde_opt_t"]
+    assert np.array_equal(sde.state_of(process, jnp.asarray(bars[chosen])), chosen)
+    x, noise, said = (jnp.asarray(nhwc(data[f"in.dsde_{name}"])) for name in ("x", "randn", "noise_pred"))
+    for name in (name for name in data.files if name.startswith("out.dsde_sde_t")):
+        time = int(name.rpartition("_t")[2])
+        t, theirs = jnp.full(len(x), time), lambda kind, time=time: nhwc(data[f"out.dsde_{kind}_t{time}"])
+        assert error(sde.denoising_sde_step(process, x, said, t, noise), theirs("sde")) < 1e-4
+        assert error(sde.denoising_ode_step(process, x, said, t, noise), theirs("ode")) < 1e-4
+        # Around itself an image reverts to nothing but itself: x0 is the state less its noise.
+        assert error(x - sde.at(process.noise, t, x) * said, theirs("x0")) < 1e-5
+
+
 def loss_of(said, process, x, x0, mu, t):
     return sde.reverse_mean(process, x, mu, said, t), sde.best(process, x, x0, mu, t)
 
