@@ -13,9 +13,9 @@ from dgan_jax.tasks.superres import SuperResolution
 def get_config() -> Experiment:
     return Experiment(
         system=resshift.Config(
-            kappa=1.0, features=24, multipliers=(1, 2, 2), blocks=1, attention=(), head_channels=24, groups=8,
-            perceptual=0.0, autoencoder="none", learning_rate=1e-3, learning_rate_end=5e-5, warmup=50, clip=1.0,
-            ema=0.99,
+            kappa=1.0, network="adm", features=24, multipliers=(1, 2, 2), blocks=1, attention=(), head_channels=24,
+            groups=8, perceptual=0.0, autoencoder="none", learning_rate=1e-3, learning_rate_end=5e-5, warmup=50,
+            clip=1.0, ema=0.99,
         ),
         task=SuperResolution(scale=4),
         data=Data(name="bundled", size=48, batch=2),
@@ -26,8 +26,8 @@ def get_config() -> Experiment:
 def get_tiny() -> Experiment:
     """In pixels, every part of it as small as it gets: for tests."""
     small = resshift.Config(
-        steps=2, features=4, multipliers=(1,), blocks=1, attention=(), head_channels=4, groups=2, perceptual=0.0,
-        warmup=0, autoencoder="none",
+        steps=2, network="adm", features=4, multipliers=(1,), blocks=1, attention=(), head_channels=4, groups=2,
+        perceptual=0.0, warmup=0, autoencoder="none",
     )  # fmt: skip
     return Experiment(
         system=small,
