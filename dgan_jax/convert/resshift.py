@@ -67,8 +67,8 @@ def name(places: Mapping[str, str], path: Path) -> str:
         return leaf_of(f"{base}.{ADM_BLOCK[inner[0]]}" if inner else base, leaf)
     if inner[0] in SWIN:
         return leaf_of(f"{base}.{SWIN[inner[0]]}", leaf)
-    number, _, part = inner[0].removeprefix("block").partition("_")
-    base = f"{base}.blocks.{number}"
+    block, _, part = inner[0].removeprefix("block").partition("_")
+    base = f"{base}.blocks.{block}"
     if part != "attention":
         return leaf_of(f"{base}.{BLOCK[part]}", leaf)
     return leaf_of(f"{base}.attn.{ATTENTION[inner[1]]}", leaf) if len(inner) > 1 else f"{base}.attn.{TABLE}"
