@@ -81,8 +81,8 @@ def spectral_sum(params: Any, vectors: Vectors) -> tuple[jax.Array, Vectors]:
     total, after = jnp.zeros(()), {}
     for name, stack in kernels_of(params).items():
         u, still = vectors[name], jax.lax.stop_gradient(stack)
-        for _ in range(ITERATIONS):
-            u, v = jax.vmap(followed)(still, u)
+        again = lambda _, pair, still=still: jax.vmap(followed)(still, pair[0])
+        u, v = jax.lax.fori_loop(0, ITERATIONS, again, (u, jnp.zeros((len(u), stack.shape[-1]))))
         after[name] = u
         total = total + jnp.einsum("no,nor,nr->", u, stack, v)
     return total, after
