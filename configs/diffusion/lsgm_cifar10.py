@@ -19,9 +19,9 @@ def get_config() -> Experiment:
 
 
 def get_tiny() -> Experiment:
-    """Every part of it, as small as it gets: for tests; NVAE has its own, of halvings."""
+    """Every part of it, as small as it gets: for tests; NVAE has its own, of groups and halvings."""
     small = lsgm.Config(
-        autoencoder_features=4, autoencoder_multipliers=(1,), groups=2, code_channels=1, cells=1, autoencoder_share=0.5,
+        autoencoder_features=4, autoencoder_multipliers=(1,), groups=1, code_channels=2, cells=1, autoencoder_share=0.5,
         autoencoder_learning_rate=1e-3, autoencoder_learning_rate_end=1e-4, steps=8, beta_last=4.0, rtol=0.05,
         atol=0.05, end=1e-2, features=4, multipliers=(1,), blocks=1, attention=(), embedded=4, dropout=0.0,
     )  # fmt: skip

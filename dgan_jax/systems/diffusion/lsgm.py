@@ -54,6 +54,8 @@ class Config:
     """Part of the training that NVAE has alone; published: 400 epochs, then 1875."""
     autoencoder_learning_rate: float = 1e-2
     autoencoder_learning_rate_end: float = 1e-4
+    weight_decay: float = 3e-4
+    """Of NVAE, as a part of its gradient."""
     regulariser: float = 1e-2
     """Weight of the spectral norms of convolutions and of the largest factors of batch norms."""
     divergence: float = 0.7
@@ -222,7 +224,8 @@ def stages_of(config: Config, spec: Spec, parts: Parts) -> tuple[Stage, Stage]:
         )
 
     def adamax(rate: float, end: float, steps: int) -> optax.GradientTransformation:
-        return optax.adamax(optax.cosine_decay_schedule(rate, max(steps, 1), end / rate), eps=1e-3)
+        schedule = optax.cosine_decay_schedule(rate, max(steps, 1), end / rate)
+        return optax.chain(optax.add_decayed_weights(config.weight_decay), optax.adamax(schedule, eps=1e-3))
 
     alone = autoencoding(lsgm.Rise(1e-4, config.divergence, first * config.divergence_share))
     both = autoencoding(lsgm.Rise(config.joint_divergence_first, 1.0, rest * config.joint_divergence_share))
