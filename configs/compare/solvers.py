@@ -1,6 +1,7 @@
 """Restoring with what has learnt images alone: solvers on a DDPM and on a DDGAN, beside trained restorers.
 
-    dgan compare solvers --train-data FOLDER --data "thick holes=IMAGES" --data "x4=IMAGES" --data "noise 25=IMAGES" -o out/
+    dgan compare solvers --train-data FOLDER --data "thick holes=IMAGES" --data "x4=IMAGES" --data "noise 25=IMAGES" \\
+        -o out/
 
 Without folders it trains on the photographs that come with scikit-image and measures on those held out; pieces of
 64x64. Two small priors are trained, which nothing here tells of damage; the restorer that comes with the package has

@@ -26,8 +26,8 @@ def get_tiny() -> Experiment:
     small = resshift.Config(
         steps=2, features=4, multipliers=(1,), blocks=1, attention=(), head_channels=2, groups=2, swin_features=4,
         swin_depth=1, window=2, perceptual=0.0, warmup=0, autoencoder="kl", code_channels=2, code_scale=0.0,
-        autoencoder_features=4, autoencoder_multipliers=(1, 2), autoencoder_blocks=1, autoencoder_groups=2, autoencoder_share=0.5,
-        patch_features=8, patch_layers=1, adversarial_start=0,
+        autoencoder_features=4, autoencoder_multipliers=(1, 2), autoencoder_blocks=1, autoencoder_groups=2,
+        autoencoder_share=0.5, patch_features=8, patch_layers=1, adversarial_start=0,
     )  # fmt: skip
     return Experiment(
         system=small,
