@@ -165,9 +165,10 @@ def restoring(
 
     run: a folder, weights by file or name, or a published file (.pth) whose network is told by its tensors; where
     neither it nor a system is given, the weights of `DEFAULT`, which come with the package. choices: what the run's
-    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}; what is not chosen is what
-    `evaluate` measures (`train.runs.unasked`). scale: of a classical system that enlarges; the nearest of what there
-    is. samples: how many different versions are wanted of each photograph.
+    system lets one choose when restoring (`systems.chosen`), for example {"realism": 0.0}; of a classical system any of
+    its options. What is not chosen of a run is what `evaluate` measures (`train.runs.unasked`). scale: of a classical
+    system that enlarges; the nearest of what there is. samples: how many different versions are wanted of each
+    photograph.
     """
     check_task(task)
     if run is not None and system is not None:
@@ -198,17 +199,16 @@ def restoring(
         config = experiment.system if experiment.solver is None else experiment.solver
         free = registry.choosable(registry.module_of(config))
         return Restorer(str(place), runner, experiment.data.channels, free, told(unsaid))
-    if choices:
-        raise ValueError(f"a classical system leaves nothing to choose when restoring; leave out {', '.join(choices)}")
     degradation = tasks.find(task)()
     if scale is not None and isinstance(degradation, SuperResolution):
         degradation = SuperResolution(scale=min(SCALES, key=lambda known: (abs(known - scale), -known)))
-    made = classical(str(system), degradation, Data())
+    made = classical(str(system), degradation, Data(), choices)
     if isinstance(degradation, Inpaint):
         # Functions of libraries see no fill of ours; and what windows must know of the whole is filled as they are.
         fill = "none" if made.host else str(system) if str(system) in FILLS else degradation.fill
         degradation = dataclasses.replace(degradation, fill=fill)
-    return Restorer(str(system), Runner(made, degradation, {}, tile=tile, kept=f"{system} {degradation}"), 3)
+    kept = f"{system} {degradation}" + (f" {sorted(choices.items())}" if choices else "")
+    return Restorer(str(system), Runner(made, degradation, {}, tile=tile, kept=kept), 3)
 
 
 def sample(

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from dgan_jax import systems, tasks
+from dgan_jax import api, systems, tasks
 from dgan_jax.core.parts import Spec
 from dgan_jax.ops import completion_mean, filling, patchmatch, prefill, seamless
 from dgan_jax.ops.completion import complete, pieces
@@ -45,6 +45,18 @@ def test_a_wall_goes_on(options):
     # The least error follows trials, however good, only so far: what is left to the smooth fill keeps its error.
     left = DRAWN * (1 - USUAL) if options else 0.0
     assert error(image, ours, hole) < (left + (0.02 if options else 0.25)) * error(image, smooth, hole)
+
+
+def test_its_options_are_chosen_where_photographs_are_restored():
+    wall, hole = np.rint(127.5 * bricks() + 127.5).astype(np.uint8), square()[..., None].astype(np.float32)
+    answers = [
+        api.restoring("inpaint", system="completion", choices=choices)(wall, hole=hole)(0)
+        for choices in ({}, {"realism": 0.0, "runs": 2})
+    ]
+    drawn, least = (answer.astype(float) for answer in answers)
+    assert np.abs(drawn - least).max() > 3
+    with pytest.raises(ValueError, match=r"unknown field of system completion 'reelism'; did you mean 'realism'"):
+        api.restoring("inpaint", system="completion", choices={"reelism": 0.5})
 
 
 def test_a_key_decides():

@@ -57,14 +57,15 @@ class Options:
     """Instead, a classical system by name, for example biharmonic or telea; or, with a run, a solver that restores with
     what the run has learnt, for example repaint."""
     realism: float | None = None
-    """Of systems that have it (dgan): from 0, the least error, to 1, the most realistic. Default of dgan: 0, as in
-    dgan evaluate, unless the file was exported with another; with several --samples 1."""
+    """Of systems that have it (dgan, completion): from 0, the least error, to 1, the most realistic. Default of dgan: 0,
+    as in dgan evaluate, unless the file was exported with another; with several --samples 1. Of completion: 1."""
     steps: int | None = None
     """Network calls of the chain, for example 1, 2 or 4 of dgan; of a solver, its steps."""
     refine: bool | None = None
     """Of systems that have it (dgan): whether the second stage corrects the first."""
     choose: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """What else the system leaves to choose, as NAME=VALUE, as often as needed: --choose steps=50."""
+    """What else the system leaves to choose, as NAME=VALUE, as often as needed: --choose steps=50; of a classical
+    system any of its options, as in --system exemplar --choose patch=13."""
     samples: int = 1
     """How many different restorations of each photograph. Of several, their mean, a map of what is invention (where
     they differ) and a contact sheet are written beside them."""
