@@ -57,8 +57,8 @@ class Options:
     """Instead, a classical system by name, for example biharmonic or telea; or, with a run, a solver that restores with
     what the run has learnt, for example repaint."""
     realism: float | None = None
-    """Of systems that have it (dgan, completion): from 0, the least error, to 1, the most realistic. Default of dgan: 0,
-    as in dgan evaluate, unless the file was exported with another; with several --samples 1. Of completion: 1."""
+    """Of systems that have it (dgan, completion): from 0, the least error, to 1, the most realistic. Default of dgan:
+    0, as in dgan evaluate, unless the file was exported with another; with several --samples 1. Of completion: 1."""
     steps: int | None = None
     """Network calls of the chain, for example 1, 2 or 4 of dgan; of a solver, its steps."""
     refine: bool | None = None
