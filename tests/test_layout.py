@@ -168,3 +168,9 @@ def test_the_checker_finds(case, tmp_path):
     assert len(found) == 1
     assert found[0].startswith(path)
     assert says in found[0]
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest would import the one for the other."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
