@@ -5,7 +5,7 @@
 Without files it trains and measures on tfds:cifar10, if that is prepared (see dgan data prepare). Every network is
 small, of much the same width, and has the same seconds; what restores with another number of calls, or with a solver,
 shares one training. The plots `...-calls.png` show each system's figures over its calls. In the folder of
-review_generation it finds what is trained already. Measured: docs/results/steps.md
+review_generation it finds what is trained already. Not yet measured.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """A small DDPM for CIFAR-10, which learns on two cores: dgan train ddpm_small --data.name tfds:cifar10
 
-In wavelets along a cosine. Measured: docs/results/solvers.md.
+In wavelets along a cosine.
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train
