@@ -2,8 +2,8 @@
 
 A small network. Measured here: not yet run at this size.
 
-On CPUs, jaxlib 0.10.2 cannot compile its training with the flag that dgan sets to make convolutions faster ("unsupported
-layout in YNN fusion"); without it, it does: XLA_FLAGS= dgan train sr3_photos_x4
+On CPUs, jaxlib 0.10.2 cannot compile its training with the flag that dgan sets to make convolutions faster
+("unsupported layout in YNN fusion"); without it, it does: XLA_FLAGS= dgan train sr3_photos_x4
 """
 
 from dgan_jax.core.experiment import Data, Experiment, Train
