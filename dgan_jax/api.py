@@ -34,14 +34,16 @@ from dgan_jax.tasks.mixture import Mixture
 from dgan_jax.tasks.superres import SCALES, SuperResolution
 from dgan_jax.train import configs, weights
 from dgan_jax.train.runs import (
+    Learnt,
     built,
     claim,
     experiment_of,
     fresh_state,
+    in_words,
+    learnt_at,
     load,
     solving,
     state_like,
-    told,
     unasked,
     write_state,
 )
@@ -185,8 +187,9 @@ def restoring(
         try:
             where, own = target(str(place))
             asked = {**own, **(choices or {})}
-            unsaid = {} if is_published(where) else unasked(where, asked, samples=samples)
-            experiment, made, variables = opened(where, task, {**unsaid, **asked})
+            found = where if is_published(where) else learnt_at(where)
+            unsaid = unasked(found, asked, samples=samples) if isinstance(found, Learnt) else {}
+            experiment, made, variables = opened(found, task, {**unsaid, **asked})
         except ValueError as error:
             if run is not None:
                 raise
@@ -198,7 +201,7 @@ def restoring(
         runner = Runner(made, experiment.task, variables, tile=tile, kept=kept)
         config = experiment.system if experiment.solver is None else experiment.solver
         free = registry.choosable(registry.module_of(config))
-        return Restorer(str(place), runner, experiment.data.channels, free, told(unsaid))
+        return Restorer(str(place), runner, experiment.data.channels, free, in_words(unsaid))
     degradation = tasks.find(task)()
     if scale is not None and isinstance(degradation, SuperResolution):
         degradation = SuperResolution(scale=min(SCALES, key=lambda known: (abs(known - scale), -known)))
@@ -407,9 +410,11 @@ def published(file: str | Path, experiment: Experiment | None, task: str | None 
     return Published(experiment, system, given, words)
 
 
-def opened(place: str | Path, task: str, choices: Mapping[str, Any]) -> tuple[Experiment, System, dict[str, Any]]:
+def opened(
+    place: str | Path | Learnt, task: str, choices: Mapping[str, Any]
+) -> tuple[Experiment, System, dict[str, Any]]:
     """What restores: a run or weights (`train.runs.load`), or at once what a published file holds."""
-    if not is_published(place):
+    if isinstance(place, Learnt) or not is_published(place):
         return load(place, task=task, choices=choices)
     held = published(place, None, task)
     experiment = restoring_of(held.experiment, task=task, choices=choices, place=place)

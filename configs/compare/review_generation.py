@@ -3,7 +3,7 @@
     dgan compare review_generation --train-data TRAIN.npz --data "generate=TEST.npz" --data "by class=TEST.npz" -o out/
 
 Without files it trains and measures on tfds:cifar10, if that is prepared (see dgan data prepare). Networks are small
-ones (the configs `*_small`, and like small ones of the diffusion-GANs), for two CPU cores: the rows compare with each
+ones (the configs `*_small`), for two CPU cores: the rows compare with each
 other, with nothing published. Diffusions are sampled in at most 100 network calls, the number in their names.
 Measured: docs/results/review_generation.md
 """
@@ -17,23 +17,8 @@ from dgan_jax.tasks.generate import Generate
 
 SECONDS = 150.0
 METRICS = ("is_cifar", "fid_cifar", "precision_cifar", "recall_cifar", "swd_rgb")
+DIFFUSION_GANS = ("ddgan", "wavediff", "lddgan", "diffusion_gan_noise")
 GANS = ("gan", "lsgan", "cgan", "sngan", "autogan", "transgan", "stylegan2", "stylegan2_ada", "stylegan2_diffaug")
-
-# On a CPU a small batch costs in proportion: 8 images rather than 32 give several times the steps.
-UNET: dict[str, Any] = {
-    "data.batch": 8, "system.ema": 0.99, "train.epoch": 30, "system.features": 24, "system.multipliers": (1, 2, 2),
-    "system.latent_layers": 2, "system.latent_embedding": 128, "system.critic_features": 16,
-}  # fmt: skip
-CODES: dict[str, Any] = {
-    "system.autoencoder_features": 32, "system.patch_features": 16, "system.autoencoder_share": 0.4,
-    "system.autoencoder_learning_rate": 1e-3, "system.autoencoder_dropout": 0.0,
-}  # fmt: skip
-DIFFUSION_GANS: dict[str, dict[str, Any]] = {
-    "ddgan": UNET,
-    "wavediff": UNET,
-    "lddgan": {**UNET, **CODES},
-    "diffusion_gan_noise": UNET,
-}
 SAMPLED: dict[str, dict[str, dict[str, Any]]] = {
     "ddpm": {
         "ddpm, ddim 50": {"system": "ddim", "steps": 50},
@@ -65,15 +50,14 @@ def trained(name: str, config: str, **more: Any) -> Entry:
 
 
 def entries() -> list[Entry]:
-    gans = [trained(name, f"{name}_cifar10_small") for name in GANS]
+    gans = [trained(name, f"{name}_cifar10_small") for name in (*DIFFUSION_GANS, *GANS)]
     walked = [trained(name, "sngan_cifar10_small", folder="sngan", choices=how) for name, how in WALKED.items()]
-    mixed = [trained(name, f"{name}_cifar10", overrides=changes) for name, changes in DIFFUSION_GANS.items()]
     sampled = [
         trained(row, CONFIGS[name], folder=name, choices=how)
         for name, rows in SAMPLED.items()
         for row, how in rows.items()
     ]
-    return [*mixed, *gans, *walked, *sampled]
+    return [*gans, *walked, *sampled]
 
 
 def get_compare() -> Compare:

@@ -23,14 +23,8 @@ SECONDS = 300.0
 PIECES: dict[str, Any] = {"data.name": "bundled", "data.size": 64, "data.crop": "random", "data.batch": 4}
 PRIORS: dict[str, tuple[str, dict[str, Any]]] = {
     "ddpm": ("ddpm_small", {**PIECES, "system.attention": (16,)}),
-    "ddgan": (
-        "ddgan_cifar10",
-        {
-            **PIECES, "system.ema": 0.99, "train.epoch": 30, "system.features": 24, "system.multipliers": (1, 2, 2),
-            "system.latent_layers": 2, "system.latent_embedding": 128, "system.critic_features": 16,
-        },
-    ),
-}  # fmt: skip
+    "ddgan": ("ddgan_cifar10_small", PIECES),
+}
 SOLVERS: dict[str, dict[str, dict[str, Any]]] = {
     "ddpm": {
         "ddrm 20": {"system": "ddrm"},

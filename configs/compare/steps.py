@@ -19,12 +19,6 @@ from dgan_jax.tasks.inpaint import Inpaint
 SECONDS = 150.0
 HOLES = Inpaint(hole="thick", fill="coherent")
 DATA = Data(name="tfds:cifar10", size=32, batch=16, crop="none", validation=0.0)
-
-# On a CPU a small batch costs in proportion: 8 images rather than 32 give several times the steps.
-UNET: dict[str, Any] = {
-    "data.batch": 8, "system.ema": 0.99, "train.epoch": 30, "system.features": 24, "system.multipliers": (1, 2, 2),
-    "system.latent_layers": 2, "system.latent_embedding": 128, "system.critic_features": 16,
-}  # fmt: skip
 SMALL: dict[str, Any] = {f"data.{name}": getattr(DATA, name) for name in ("name", "size", "crop")} | {"data.batch": 8}
 
 
@@ -32,18 +26,17 @@ def trained(name: str, config: str, **more: Any) -> Entry:
     return Entry(name=name, config=config, seconds=SECONDS, **more)
 
 
-def solved(prior: str, config: str, solver: str, calls: tuple[int, ...], **more: Any) -> list[Entry]:
+def solved(prior: str, config: str, solver: str, calls: tuple[int, ...]) -> list[Entry]:
     """One training, restored with in several numbers of calls."""
     how = lambda steps: {"system": solver, "steps": steps}
-    return [trained(f"{prior}, {solver} {n}", config, folder=prior, choices=how(n), **more) for n in calls]
+    return [trained(f"{prior}, {solver} {n}", config, folder=prior, choices=how(n)) for n in calls]
 
 
 def generating() -> list[Entry]:
-    mixed: dict[str, Any] = {"overrides": UNET}
     return [
-        trained("ddgan, 4", "ddgan_cifar10", folder="ddgan", **mixed),
-        *solved("ddgan", "ddgan_cifar10", "ddim", (1, 2), **mixed),
-        trained("wavediff, 4", "wavediff_cifar10", folder="wavediff", **mixed),
+        trained("ddgan, 4", "ddgan_cifar10_small", folder="ddgan"),
+        *solved("ddgan", "ddgan_cifar10_small", "ddim", (1, 2)),
+        trained("wavediff, 4", "wavediff_cifar10_small", folder="wavediff"),
         trained("ddpm, 1000", "ddpm_small", folder="ddpm"),
         *solved("ddpm", "ddpm_small", "ddim", (1, 2, 4, 10, 25, 50, 100)),
         *solved("ddpm", "ddpm_small", "dpm_solver", (2, 4, 10, 25)),
@@ -67,8 +60,8 @@ def filling() -> list[Entry]:
         own("irsde, 100", "irsde_photos_x4", **{"system.steps": 100}),
         *solved("ddpm", "ddpm_small", "ddrm", (20,)),
         *solved("ddpm", "ddpm_small", "ddnm", (10, 25, 100)),
-        trained("ddgan, ddnm 4", "ddgan_cifar10", folder="ddgan", overrides=UNET, choices={"system": "ddnm"}),
-        trained("ddgan, repaint 31", "ddgan_cifar10", folder="ddgan", overrides=UNET, choices={"system": "repaint"}),
+        trained("ddgan, ddnm 4", "ddgan_cifar10_small", folder="ddgan", choices={"system": "ddnm"}),
+        trained("ddgan, repaint 31", "ddgan_cifar10_small", folder="ddgan", choices={"system": "repaint"}),
     ]
 
 

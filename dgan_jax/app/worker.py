@@ -78,15 +78,15 @@ def learnt(task: str, what: str, place: str) -> Iterator[Method]:
     from dgan_jax.train import runs
 
     where, choices = target(place)
-    experiment = runs.experiment_of(where)
+    found = runs.learnt_at(where)
     try:
-        able = runs.restoring(experiment, task=task, choices=choices, place=where)
+        able = runs.restoring(found.experiment, task=task, choices=choices, place=where)
     except ValueError:
         return
     if tasks.name_of(able.task) == task:
         config = able.system if able.solver is None else able.solver
         free = "realism" in systems.choosable(systems.module_of(config))
-        usual = {"realism": config.realism, **runs.unasked(where, choices)} if free else {"realism": None}
+        usual = {"realism": config.realism, **runs.unasked(found, choices)} if free else {"realism": None}
         yield Method(task, what, place, f"{place}: trained weights", usual["realism"], True)
 
 

@@ -11,7 +11,7 @@ from dgan_jax.core.experiment import Data, Experiment
 from dgan_jax.core.parts import Task
 from dgan_jax.core.targets import Target
 from dgan_jax.tasks.mixture import Mixture
-from dgan_jax.train.runs import experiment_of, restoring, told, unasked
+from dgan_jax.train.runs import experiment_of, in_words, restoring, unasked
 
 
 def task_for(
@@ -98,5 +98,5 @@ def as_measured(run: Target, samples: int) -> tuple[Target, str]:
     if not has_networks(run.place):
         return run, ""
     missing = unasked(run.place, run.choices, samples=samples)
-    said = told(missing)
+    said = in_words(missing)
     return Target(run.place, {**missing, **run.choices}), f" ({said})" if said else ""

@@ -32,6 +32,7 @@ from dgan_jax.core.names import lookup
 from dgan_jax.data.folder import bundled
 from dgan_jax.data.images import read_image, write_image
 from dgan_jax.data.pictures import write_grid
+from dgan_jax.metrics import psnr
 from dgan_jax.restore.several import overlay, small
 from dgan_jax.tasks import holes
 from dgan_jax.tasks.levels import bytes_of
@@ -182,10 +183,8 @@ def restore(section: Section, example: Example, work: Path) -> Restored:
         original = np.ascontiguousarray(original[y : y + height, x : x + width])
     hole = hole_of(example, *original.shape[:2]) if section.task == "inpaint" else None
     stem, extra = Path(example.photo).stem, section.options if example.options is None else example.options
-    file, asked = (
-        f"{stem}.{'jpg' if section.task == 'jpeg' else 'png'}",
-        [] if hole is None else ["--hole", f"{stem}_mask.png"],
-    )
+    file = f"{stem}.{'jpg' if section.task == 'jpeg' else 'png'}"
+    asked = [] if hole is None else ["--hole", f"{stem}_mask.png"]
     command = ["restore", section.task, file, *asked, *shlex.split(extra), "-o", "restored/"]
     spent = earlier(folder, section, example)
     if spent is None:
@@ -303,11 +302,12 @@ def picture(path: Path, restored: Restored, *, truth: bool) -> None:
     write_grid(path, [row], captions, side=SIDE, quality=QUALITY)
 
 
-def psnr(image: np.ndarray, original: np.ndarray, hole: np.ndarray | None) -> float:
-    """Of 8-bit pictures, in the hole if there is one."""
-    apart = np.square(image.astype(np.float64) - original)
-    wrong = float(apart.mean() if hole is None else apart[hole[..., 0]].mean())
-    return float(10 * np.log10(255**2 / max(wrong, 1e-12)))
+def decibels(image: np.ndarray, original: np.ndarray, hole: np.ndarray | None) -> float:
+    """PSNR of 8-bit pictures, in the hole if there is one."""
+    ours, theirs = (jnp.asarray(each, jnp.float32)[None] / 255 for each in (image, original))
+    if hole is None:
+        return float(psnr.psnr(ours, theirs)[0])
+    return float(psnr.psnr_hole(ours, theirs, jnp.asarray(hole, jnp.float32)[None])[0])
 
 
 def told(section: Section, example: Example, restored: Restored) -> list[str]:
@@ -315,9 +315,9 @@ def told(section: Section, example: Example, restored: Restored) -> list[str]:
     figure = ""
     if example.truth:
         where = "" if restored.hole is None else " in the hole"
-        figure = f" PSNR{where} {psnr(restored.result, restored.original, restored.hole):.1f} dB"
+        figure = f" PSNR{where} {decibels(restored.result, restored.original, restored.hole):.1f} dB"
         if restored.hole is None and restored.damaged.shape == restored.original.shape:
-            figure += f", before {psnr(restored.damaged, restored.original, None):.1f} dB"
+            figure += f", before {decibels(restored.damaged, restored.original, None):.1f} dB"
         figure += "."
     height, width = restored.damaged.shape[:2]
     cost = (

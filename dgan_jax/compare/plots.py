@@ -4,6 +4,7 @@ import io
 import re
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -33,11 +34,22 @@ def label(outcome: Outcome, metric: str) -> str:
     return f"{metric}{unit}{better[about.higher_is_better]}"
 
 
+def over(figure: Figure, axes: Axes, below: str, beside: str) -> bytes:
+    """Finished: a cost on a logarithmic axis, a figure of merit, and the legend."""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(below)
+    axes.set_ylabel(beside)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return png(figure)
+
+
 def against_cost(outcome: Outcome, metric: str) -> bytes:
     """The figure with its interval over milliseconds per image."""
     results = outcome.report.results
     figure = Figure(figsize=(7.4, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(xscale="log")
     for i, (name, result) in enumerate(results.items()):
         value, low, high = result.summary[metric]
         if not np.isfinite(value):  # every image is exact
@@ -47,16 +59,9 @@ def against_cost(outcome: Outcome, metric: str) -> bytes:
             1000 * result.seconds_per_image, value, yerr=spread, fmt=MARKERS[i // len(COLOURS) % len(MARKERS)],
             color=colour(i), capsize=3, alpha=0.8, label=name,
         )  # fmt: skip
-    axes.set_xscale("log")
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("milliseconds per image (on this machine)")
-    axes.set_ylabel(label(outcome, metric))
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    return png(figure)
+    return over(figure, axes, "milliseconds per image (on this machine)", label(outcome, metric))
 
 
 def walks(outcome: Outcome) -> dict[str, list[str]]:
@@ -76,21 +81,14 @@ def against_calls(outcome: Outcome, metric: str) -> bytes:
     """The figure over network calls: a line for each training and way of restoring."""
     results, about = outcome.report.results, outcome.report.about
     figure = Figure(figsize=(7.4, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(xscale="log")
     for i, (label_, names) in enumerate(walks(outcome).items()):
         dots = sorted((about[name]["network_calls"], results[name].summary[metric].value) for name in names)
         axes.plot(
             *zip(*dots, strict=True), marker=MARKERS[i // len(COLOURS) % len(MARKERS)], color=colour(i), alpha=0.8,
             label=label_,
         )  # fmt: skip
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("network calls for an image")
-    axes.set_ylabel(label(outcome, metric))
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    return png(figure)
+    return over(figure, axes, "network calls for an image", label(outcome, metric))
 
 
 def per_image(outcome: Outcome, metric: str) -> bytes:

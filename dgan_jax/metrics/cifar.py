@@ -6,6 +6,7 @@ test images it knows: `cifar_classifier.json`, written by `dgan judge`.
 """
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from dgan_jax.data.safetensors_file import read_weights
+from dgan_jax.metrics import neighbours
 from dgan_jax.metrics.fid import frechet, statistics
 from dgan_jax.metrics.inception import eight_bit_rgb, inception_score
-from dgan_jax.metrics.neighbours import coverage
 from dgan_jax.metrics.sets import SetMetric
 from dgan_jax.nets.cifar_classifier import SIDE, CifarClassifier
 
@@ -47,25 +48,20 @@ def score(restored: Any, originals: Any) -> float:
     return inception_score(restored["logits"], splits=1)[0]
 
 
-def distance(restored: Any, originals: Any) -> float:
-    """Fréchet distance of the features."""
-    return frechet(statistics(restored["features"]), statistics(originals["features"]))
+def distance(restored: np.ndarray, originals: np.ndarray) -> float:
+    """Fréchet distance of features [N, D] and [M, D]."""
+    return frechet(statistics(restored), statistics(originals))
 
 
-def precision(restored: Any, originals: Any) -> float:
-    """In percent."""
-    return 100.0 * coverage(restored["features"], originals["features"])
-
-
-def recall(restored: Any, originals: Any) -> float:
-    """In percent."""
-    return 100.0 * coverage(originals["features"], restored["features"])
+def of_features(figure: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Any, Any], float]:
+    """A figure of the features alone."""
+    return lambda restored, originals: figure(restored["features"], originals["features"])
 
 
 THROUGH = (
     "of the CIFAR-10 classifier that comes with dgan_jax, images resized to 32x32 where they are not; not Inception's"
 )
-BALLS = f"in the balls of three nearest neighbours (Kynkaanniemi 2019), percent, 128 features {THROUGH}."
+BALLS = f"{neighbours.BALLS}, 128 features {THROUGH}."
 
 CIFAR: dict[str, SetMetric] = {
     "is_cifar": SetMetric(
@@ -73,9 +69,13 @@ CIFAR: dict[str, SetMetric] = {
         f"{THROUGH}; 1 to 10; only equal numbers of images compare.", bootstrap=False,
     ),
     "fid_cifar": SetMetric(
-        described, distance, "", False, f"Fréchet distance (Heusel 2017), 128 features {THROUGH}; only equal numbers of"
-        " images compare.", bootstrap=False,
+        described, of_features(distance), "", False, f"Fréchet distance (Heusel 2017), 128 features {THROUGH}; "
+        "only equal numbers of images compare.", bootstrap=False,
     ),
-    "precision_cifar": SetMetric(described, precision, "%", True, f"Restored images {BALLS}", bootstrap=False),
-    "recall_cifar": SetMetric(described, recall, "%", True, f"Originals {BALLS}", bootstrap=False),
+    "precision_cifar": SetMetric(
+        described, of_features(neighbours.precision), "%", True, f"Restored images {BALLS}", bootstrap=False,
+    ),
+    "recall_cifar": SetMetric(
+        described, of_features(neighbours.recall), "%", True, f"Originals {BALLS}", bootstrap=False,
+    ),
 }  # fmt: skip

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 BLOCK = 2000
+BALLS = "in the balls of three nearest neighbours (Kynkaanniemi 2019), percent"
+"""For the sentences of metrics."""
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
@@ -37,3 +39,13 @@ def coverage(x: np.ndarray, y: np.ndarray, *, neighbours: int = 3) -> float:
     x, y = x - centre, y - centre
     reach = radii(y, neighbours)
     return float(np.mean(np.concatenate([np.any(block <= reach, axis=1) for block in distances(x, y)])))
+
+
+def precision(restored: np.ndarray, originals: np.ndarray) -> float:
+    """In percent, of features [N, D] and [M, D]."""
+    return 100.0 * coverage(restored, originals)
+
+
+def recall(restored: np.ndarray, originals: np.ndarray) -> float:
+    """In percent, of features [N, D] and [M, D]."""
+    return 100.0 * coverage(originals, restored)

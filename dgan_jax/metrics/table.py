@@ -13,7 +13,6 @@ import jax
 
 from dgan_jax.core.names import lookup
 from dgan_jax.metrics import l1, psnr, seam, ssim
-from dgan_jax.metrics.cifar import CIFAR
 from dgan_jax.metrics.diversity import DRAWN
 from dgan_jax.metrics.metric import AnyMetric, Metric, Score
 from dgan_jax.metrics.sets import SETS
@@ -96,13 +95,14 @@ def named(names: Iterable[str], weights: str | Path | None = None) -> dict[str, 
     the folder of the networks that the last look through; None is the environment variable DGAN_WEIGHTS.
     """
     names = tuple(names)
-    plain: dict[str, AnyMetric] = {**METRICS, **SETS, **CIFAR, **DRAWN}
+    plain: dict[str, AnyMetric] = {**METRICS, **SETS, **DRAWN}
     if plain.keys() >= set(names):
         return {name: plain[name] for name in names}
-    # Published networks are loaded where a metric looks through one.
+    # Networks are loaded where a metric looks through one.
+    from dgan_jax.metrics.cifar import CIFAR
     from dgan_jax.metrics.through_networks import PRETRAINED
 
     folder = None if weights is None else Path(weights)
-    known: dict[str, Any] = {**plain, **PRETRAINED}
+    known: dict[str, Any] = {**plain, **CIFAR, **PRETRAINED}
     found = {name: lookup("metric", name, known) for name in names}
     return {name: metric(folder) if name in PRETRAINED else metric for name, metric in found.items()}

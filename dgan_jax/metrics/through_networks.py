@@ -10,15 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dgan_jax.metrics import inception
 from dgan_jax.metrics.discriminative import discriminate
 from dgan_jax.metrics.fid import fid
 from dgan_jax.metrics.kid import kid
 from dgan_jax.metrics.lpips import TRUNK_OF, lpips, lpips_hole, parameters
 from dgan_jax.metrics.metric import Metric
-from dgan_jax.metrics.neighbours import coverage
+from dgan_jax.metrics.neighbours import BALLS, precision, recall
 from dgan_jax.metrics.sets import SetMetric
 from dgan_jax.pretrained import Judge, place, read
 
@@ -59,22 +57,11 @@ def pooled(figure: Figure) -> Figure:
     return lambda restored, originals: figure(restored["2048"], originals["2048"])
 
 
-def precision(restored: np.ndarray, originals: np.ndarray) -> float:
-    """In percent."""
-    return 100.0 * coverage(restored, originals)
-
-
-def recall(restored: np.ndarray, originals: np.ndarray) -> float:
-    """In percent."""
-    return 100.0 * coverage(originals, restored)
-
-
 def sampled_fidelity(restored: Any, originals: Any) -> float:
     """Inception Score of the restored images; the originals do not enter."""
     return inception.inception_score(restored["logits_unbiased"])[0]
 
 
-BALLS = "in the balls of three nearest neighbours (Kynkaanniemi 2019), percent"
 INSIDE, COVERED = f"Precision: restored images {BALLS}", f"Recall: originals {BALLS}"
 FC2, POOL = ", VGG16 fc2 features after ReLU", ", Inception 2048 features"
 MACHINE = "linear SVM (squared hinge, C 1) on Inception 2048 features, percent (CoModGAN), higher is better"

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from dgan_jax.nets.fan_in import Dtype, bias_init, conv, dense
 from dgan_jax.nets.layers import GroupNorm, sinusoid
-from dgan_jax.nets.rrdb import doubled
+from dgan_jax.ops import fir
 
 
 def scaled(x: jax.Array, features: int, size: int, name: str, dtype: Dtype, *, scale: float = 1.0, stride: int = 1,
@@ -86,7 +86,7 @@ class ECDPHead(nn.Module):
             raise ValueError(f"ECDP enlarges by a power of 2, got {self.scale}; try --task.scale 4")
         plain = lambda x, features, name: conv(x, features, 3, name, dtype=self.dtype)
         for i in range(self.scale.bit_length() - 1):
-            h = nn.leaky_relu(plain(doubled(h), h.shape[-1], f"up_{i}"), 0.2)
+            h = nn.leaky_relu(plain(fir.repeat(h), h.shape[-1], f"up_{i}"), 0.2)
         h = nn.leaky_relu(plain(h, h.shape[-1], "fuse"), 0.2)
         return plain(h, self.out_channels, "out").astype(jnp.float32)
 
@@ -167,6 +167,6 @@ class ECDPUNet(nn.Module):
                 h = jnp.concatenate([h[:, : skip.shape[1], : skip.shape[2]], skip], axis=-1)
                 h = block(f"up{level}_block{i}", h, width)
             if level:
-                h = scaled(doubled(h), width, 3, f"up{level}_enlarge", self.dtype)
+                h = scaled(fir.repeat(h), width, 3, f"up{level}_enlarge", self.dtype)
         h = nn.silu(norm(h, "out_norm")).astype(jnp.float32)
         return scaled(h, self.out_channels, 3, "out", jnp.float32)

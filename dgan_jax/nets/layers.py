@@ -64,16 +64,28 @@ class GroupNorm(nn.Module):
         return group_norm(x, gain, shift, groups=self.groups, epsilon=self.epsilon)
 
 
-def dropped(network: nn.Module, params: Any, inputs: tuple, keys: jax.Array, **options: Any) -> Any:
-    """The output of a network with `dropout` and `deterministic`, as it is trained: with a mask for each example, from
-    its own key ([B] keys), so that it is the same on any number of devices. inputs: arrays [B, ...]."""
+def relative_index(side: int) -> np.ndarray:
+    """[N, N]: the place in a table of (2 side - 1)^2 of the offset between each two of the N = side^2 tokens of a grid,
+    row by row."""
+    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij")).reshape(2, -1)
+    offset = grid[:, :, None] - grid[:, None, :] + side - 1
+    return offset[0] * (2 * side - 1) + offset[1]
+
+
+def by_example(noisy: nn.Module, params: Any, inputs: tuple, keys: jax.Array, **options: Any) -> Any:
+    """The output of a network whose dropout is on, with a mask for each example, from its own key ([B] keys), so that
+    it is the same on any number of devices. inputs: arrays [B, ...]."""
 
     def one(key: jax.Array, *inputs: Any) -> Any:
         single = jax.tree.map(lambda x: x[None], inputs)
-        noisy = network.clone(deterministic=False)
         return jax.tree.map(lambda x: x[0], noisy.apply({"params": params}, *single, rngs={"dropout": key}, **options))
 
     return jax.vmap(one)(keys, *inputs)
+
+
+def dropped(network: nn.Module, params: Any, inputs: tuple, keys: jax.Array, **options: Any) -> Any:
+    """The output of a network with `dropout` and `deterministic`, as it is trained (`by_example`)."""
+    return by_example(network.clone(deterministic=False), params, inputs, keys, **options)
 
 
 def uniform_fan_avg(scale: float = 1.0) -> nn.initializers.Initializer:

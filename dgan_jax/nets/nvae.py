@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
+
+from dgan_jax.nets.fan_in import bias_init, kernel_init
+from dgan_jax.ops import fir, resize
 
 MIXTURES = 10
 """Logistics that a pixel's values are a mixture of."""
@@ -18,12 +20,6 @@ LARGEST = 5.0
 """Of a code's mean."""
 TINY = 1e-5
 """Added to a kernel's norm, and to the norm's variance."""
-
-
-def kaiming(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """Uniform within 1 / sqrt(fan in): PyTorch's convolutions."""
-    bound = 1 / np.sqrt(np.prod(shape[:-1]))
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 def clamped(x: jax.Array, limit: float) -> jax.Array:
@@ -47,30 +43,14 @@ class WeightedConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.param("kernel", kaiming, (self.size, self.size, x.shape[-1], self.features))
+        kernel = self.param("kernel", kernel_init, (self.size, self.size, x.shape[-1], self.features))
         start = lambda key, shape: jnp.log(jnp.sqrt(jnp.sum(jnp.square(kernel), axis=(0, 1, 2))) + 0.01)
         kernel = normalised(kernel, self.param("log_norm", start, (self.features,)))
         pad, strides = (self.size // 2, self.size // 2), (self.stride, self.stride)
         y = jax.lax.conv_general_dilated(x, kernel, strides, [pad, pad], dimension_numbers=("NHWC", "HWIO", "NHWC"))
         if not self.bias:
             return y
-        bound = 1 / np.sqrt(self.size**2 * x.shape[-1])
-        start = lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
-        return y + self.param("bias", start, (self.features,))
-
-
-def bilinear_doubled(x: jax.Array) -> jax.Array:
-    """[B, H, W, C] -> [B, 2H, 2W, C], corner on corner."""
-
-    def doubled(x: jax.Array, axis: int) -> jax.Array:
-        n = x.shape[axis]
-        places = np.linspace(0, n - 1, 2 * n)
-        below = np.clip(np.floor(places).astype(int), 0, max(n - 2, 0))
-        share = (places - below).reshape([-1 if i == axis else 1 for i in range(x.ndim)]).astype(np.float32)
-        above = np.minimum(below + 1, n - 1)
-        return jnp.take(x, below, axis) * (1 - share) + jnp.take(x, above, axis) * share
-
-    return doubled(doubled(x, 1), 2)
+        return y + self.param("bias", bias_init(self.size**2 * x.shape[-1]), (self.features,))
 
 
 class Cell(nn.Module):
@@ -94,12 +74,12 @@ class Cell(nn.Module):
             )  # fmt: skip
             h = nn.silu(norm(h))
             if self.way == "up" and i == 0:
-                h = jnp.repeat(jnp.repeat(h, 2, axis=1), 2, axis=2)
+                h = fir.repeat(h)
             stride = 2 if self.way == "down" and i == 0 else 1
             h = WeightedConv(self.features, stride=stride, name=f"conv_{i}")(h)
         if self.squeeze:
-            told = nn.Dense(max(self.features // 16, 4), kernel_init=kaiming, name="squeeze")(h.mean((1, 2)))
-            gate = nn.sigmoid(nn.Dense(self.features, kernel_init=kaiming, name="excite")(nn.relu(told)))
+            told = nn.Dense(max(self.features // 16, 4), kernel_init=kernel_init, name="squeeze")(h.mean((1, 2)))
+            gate = nn.sigmoid(nn.Dense(self.features, kernel_init=kernel_init, name="excite")(nn.relu(told)))
             h = h * gate[:, None, None, :]
         return self.skipped(x) + 0.1 * h
 
@@ -111,7 +91,9 @@ class Cell(nn.Module):
             conv = lambda i: WeightedConv(self.features // 4, size=1, name=f"skip_{i}")
             return jnp.concatenate([conv(i)(phase) for i, phase in enumerate(phases)], axis=-1)
         if self.way == "up":
-            return WeightedConv(self.features, size=1, bias=False, name="skip")(bilinear_doubled(x))
+            return WeightedConv(self.features, size=1, bias=False, name="skip")(
+                resize.aligned(x, 2 * x.shape[1], 2 * x.shape[2])
+            )
         return x
 
 

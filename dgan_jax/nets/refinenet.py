@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
 from dgan_jax.nets.adagn_blocks import Dtype
+from dgan_jax.ops import resize
 
 Norm = Callable[[str, jax.Array], jax.Array]
 """(name, x) -> x, normalised for the level of noise that the network was told."""
@@ -54,19 +54,6 @@ def conv(features: int, size: int, name: str, dtype: Dtype, *, bias: bool = True
 def phases_mean(x: jax.Array) -> jax.Array:
     """The mean of 2x2 cells: [B, H, W, C] -> [B, H/2, W/2, C]."""
     return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
-
-
-def aligned_resize(x: jax.Array, height: int, width: int) -> jax.Array:
-    """Bilinear, corner pixels on corner pixels."""
-
-    def weights(old: int, new: int) -> np.ndarray:
-        places = np.arange(new) * ((old - 1) / max(new - 1, 1))
-        return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(old)[None])).astype(np.float32)
-
-    if x.shape[1:3] == (height, width):
-        return x
-    rows, columns = weights(x.shape[1], height), weights(x.shape[2], width)
-    return jnp.einsum("hy,byxc,wx->bhwc", rows, x, columns, precision="highest").astype(x.dtype)
 
 
 def mean_pool(x: jax.Array) -> jax.Array:
@@ -144,7 +131,7 @@ class RefineNet(nn.Module):
             h = jnp.zeros(())
             for i, part in enumerate(parts):
                 part = conv(features, 3, f"{name}_fuse{i}", self.dtype)(norm(f"{name}_fuse{i}_norm", part))
-                h = h + aligned_resize(part, *size)
+                h = h + resize.aligned(part, *size)
         h = nn.elu(h)
         path = h
         for i in range(self.units):

@@ -9,15 +9,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dgan_jax.nets.fan_in import Dtype, conv
+from dgan_jax.ops import fir
 from dgan_jax.ops.patches import channels_first as unshuffle
 
 # He's normal with a deviation of a tenth: residuals begin small.
 small_init = nn.initializers.variance_scaling(2 * 0.1**2, "fan_in", "normal")
-
-
-def doubled(x: jax.Array) -> jax.Array:
-    """[B, H, W, C] -> [B, 2 H, 2 W, C], each pixel four times."""
-    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
 
 
 class DenseBlock(nn.Module):
@@ -79,7 +75,7 @@ class RRDBNet(nn.Module):
             h = block(self.growth, self.dtype, name=f"block_{i}")(h)
         h = head + plain(h, self.features, "trunk")
         for i in range(self.doublings):
-            h = nn.leaky_relu(plain(doubled(h), self.features, f"up_{i}"), 0.2)
+            h = nn.leaky_relu(plain(fir.repeat(h), self.features, f"up_{i}"), 0.2)
         h = nn.leaky_relu(plain(h, self.features, "fuse"), 0.2)
         return plain(h, self.out_channels, "out").astype(jnp.float32)
 

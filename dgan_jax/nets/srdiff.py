@@ -14,7 +14,7 @@ from flax import linen as nn
 from dgan_jax.nets.fan_in import bias_init, conv, dense, kernel_init
 from dgan_jax.nets.layers import check_halvings, sinusoid
 from dgan_jax.nets.rrdb import Block as DenseBlocks
-from dgan_jax.nets.rrdb import doubled
+from dgan_jax.ops import fir
 
 Dtype = Any
 
@@ -81,7 +81,7 @@ class SRDiffEncoder(nn.Module):
         h = head + plain(h, self.features, "trunk")
         seen.append(h)
         for i in range(self.scale.bit_length() - 1):
-            h = nn.leaky_relu(plain(doubled(h), self.features, f"up_{i}"), 0.2)
+            h = nn.leaky_relu(plain(fir.repeat(h), self.features, f"up_{i}"), 0.2)
         h = plain(nn.leaky_relu(plain(h, self.features, "fuse"), 0.2), self.out_channels, "out")
         return 2 * jnp.clip(h.astype(jnp.float32), 0, 1) - 1, jnp.concatenate(seen[2::3], axis=-1)
 

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from dgan_jax.nets.adm_unet import EPSILON, ResidualBlock, cosine_first
 from dgan_jax.nets.fan_in import Dtype, conv, dense
-from dgan_jax.nets.layers import GroupNorm
+from dgan_jax.nets.layers import GroupNorm, relative_index
 from dgan_jax.ops import fir
 
 APART = -100.0
@@ -31,13 +31,6 @@ def joined(x: jax.Array, window: int, height: int, width: int) -> jax.Array:
     """The inverse of `split`."""
     x = x.reshape(x.shape[0], height // window, width // window, window, window, x.shape[-1])
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(x.shape[0], height, width, -1)
-
-
-def places(window: int) -> np.ndarray:
-    """[window^2, window^2]: the row of the table of biases that is of the way from one pixel to another."""
-    row, column = np.divmod(np.arange(window**2), window)
-    apart = lambda places: places[:, None] - places[None, :] + window - 1
-    return apart(row) * (2 * window - 1) + apart(column)
 
 
 def strangers(height: int, width: int, window: int, shift: int) -> np.ndarray:
@@ -72,7 +65,7 @@ class WindowAttention(nn.Module):
         scores = jnp.einsum("bwqhc,bwkhc->bwhqk", q * each**-0.5, k, preferred_element_type=jnp.float32)
         start = nn.initializers.truncated_normal(0.02)
         table = self.param("bias", start, ((2 * self.window - 1) ** 2, self.heads))
-        scores = scores + jnp.moveaxis(table[places(self.window)], -1, 0)
+        scores = scores + jnp.moveaxis(table[relative_index(self.window)], -1, 0)
         if self.shift:
             scores = scores + jnp.asarray(strangers(height, width, self.window, self.shift))[:, None]
         h = jnp.einsum("bwhqk,bwkhc->bwqhc", nn.softmax(scores).astype(v.dtype), v)

@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from dgan_jax.core.names import lookup
 from dgan_jax.nets.fan_in import bias_init, kernel_init
+from dgan_jax.nets.layers import relative_index
 
 narrow = nn.initializers.truncated_normal(0.02)
 xavier = nn.initializers.xavier_uniform()
@@ -45,13 +46,6 @@ class Norm(nn.Module):
         if self.kind == "in":
             return (x - x.mean(1, keepdims=True)) * jax.lax.rsqrt(x.var(1, keepdims=True) + 1e-5)
         return x * jax.lax.rsqrt(jnp.mean(x**2, axis=2, keepdims=True) + 1e-8) if self.kind == "pn" else x
-
-
-def relative_index(side: int) -> np.ndarray:
-    """[N, N]: the place in a table of (2 side - 1)^2 of the offset between each two tokens of a grid."""
-    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij")).reshape(2, -1)
-    offset = grid[:, :, None] - grid[:, None, :] + side - 1
-    return offset[0] * (2 * side - 1) + offset[1]
 
 
 class Attention(nn.Module):

@@ -41,7 +41,7 @@ Distances = Mapping[str, tuple[float, Distance]]
 
 def absolute(seen: Seen) -> jax.Array:
     """The mean absolute error of pixels."""
-    return jnp.mean(jnp.abs(seen.image - seen.truth))
+    return mean_absolute(seen.image, seen.truth)
 
 
 def squared(seen: Seen) -> jax.Array:

@@ -233,3 +233,16 @@ def reduce_bytes(image: jax.Array, factor: int, name: str = "matlab") -> jax.Arr
     """uint8 -> uint8, rounded and cut off after each axis, as MATLAB does with bytes: within 1 of one rounding."""
     each = lambda x: jnp.clip(jnp.round(x), 0, 255)
     return rescale(image.astype(jnp.float32), Fraction(1, factor), name, each=each).astype(jnp.uint8)
+
+
+def aligned(x: jax.Array, height: int, width: int) -> jax.Array:
+    """Bilinear, corner pixels on corner pixels: [B, H, W, C] -> [B, height, width, C]."""
+
+    def weights(old: int, new: int) -> np.ndarray:
+        places = np.arange(new) * ((old - 1) / max(new - 1, 1))
+        return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(old)[None])).astype(np.float32)
+
+    if x.shape[1:3] == (height, width):
+        return x
+    rows, columns = weights(x.shape[1], height), weights(x.shape[2], width)
+    return jnp.einsum("hy,byxc,wx->bhwc", rows, x, columns, precision="highest").astype(x.dtype)

@@ -77,15 +77,19 @@ class VariancePreserving(Common):
     def rate(self, t: jax.Array) -> jax.Array:
         return self.first + (self.last - self.first) * t
 
+    def fallen(self, t: jax.Array) -> jax.Array:
+        """The integral of the rates from 0 to t."""
+        return self.first * t + 0.5 * (self.last - self.first) * t**2
+
     def kept(self, t: jax.Array) -> jax.Array:
-        """exp of minus the integral of the rates: the square of the signal."""
-        return jnp.exp(-self.first * t - 0.5 * (self.last - self.first) * t**2)
+        """The square of the signal."""
+        return jnp.exp(-self.fallen(t))
 
     def signal(self, t: jax.Array) -> jax.Array:
-        return jnp.exp(-0.5 * self.first * t - 0.25 * (self.last - self.first) * t**2)
+        return jnp.exp(-0.5 * self.fallen(t))
 
     def variance(self, t: jax.Array) -> jax.Array:
-        lost = -jnp.expm1(-self.first * t - 0.5 * (self.last - self.first) * t**2)
+        lost = -jnp.expm1(-self.fallen(t))
         return lost + self.first_variance * (1 - lost)
 
     def drift(self, t: jax.Array) -> jax.Array:
@@ -123,11 +127,11 @@ class SubVariancePreserving(VariancePreserving):
     """The same signal, less noise on the way."""
 
     def variance(self, t: jax.Array) -> jax.Array:
-        lost = -jnp.expm1(-self.first * t - 0.5 * (self.last - self.first) * t**2)
+        lost = -jnp.expm1(-self.fallen(t))
         return jnp.square(lost) + self.first_variance * (1 - lost)
 
     def diffusion_squared(self, t: jax.Array) -> jax.Array:
-        return self.rate(t) * -jnp.expm1(-2 * self.first * t - (self.last - self.first) * t**2)
+        return self.rate(t) * -jnp.expm1(-2 * self.fallen(t))
 
     def total(self, t: jax.Array) -> jax.Array:
         kept = self.kept(t)

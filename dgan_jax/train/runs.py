@@ -217,16 +217,31 @@ def experiment_of(place: str | Path) -> Experiment:
         raise ValueError(f"{path} does not describe a run ({error}); was it edited?") from error
 
 
-def unasked(place: str | Path, choices: Mapping[str, Any], *, samples: int = 1) -> dict[str, Any]:
+class Learnt(NamedTuple):
+    """What lies at a place: the experiment, and of a weights file all that it holds."""
+
+    place: str | Path
+    experiment: Experiment
+    trained: weights.Trained | None
+
+
+def learnt_at(place: str | Path | Learnt) -> Learnt:
+    """Of a run or of a weights file, which is read as a whole, once."""
+    if isinstance(place, Learnt):
+        return place
+    file = weights.find(place)
+    trained = None if file is None else weights.read(file)
+    return Learnt(place, experiment_of(place) if trained is None else trained.experiment, trained)
+
+
+def unasked(place: str | Path | Learnt, choices: Mapping[str, Any], *, samples: int = 1) -> dict[str, Any]:
     """What a run or weights restore with where `choices` do not say, by `dgan restore` and `dgan evaluate` alike.
 
     One network has one default wherever it lies: what its system says (`MEASURED`), whatever the config that it was
     trained with, unless its file was exported with a choice. Several samples of what draws nothing are none: then it is
     the default of the system's own Config. Nothing is chosen for a solver.
     """
-    file = weights.find(place)
-    trained = None if file is None else weights.read(file)
-    learnt = experiment_of(place) if trained is None else trained.experiment
+    _, learnt, trained = learnt_at(place)
     if "system" in choices or learnt.solver is not None:
         return {}
     kept: Mapping[str, Any] = {} if trained is None else trained.chosen
@@ -236,7 +251,7 @@ def unasked(place: str | Path, choices: Mapping[str, Any], *, samples: int = 1) 
     return {name: value for name, value in {**found, **kept}.items() if name not in choices}
 
 
-def told(unsaid: Mapping[str, Any]) -> str:
+def in_words(unsaid: Mapping[str, Any]) -> str:
     """What was chosen unasked, in words: "realism 0"; "" of nothing."""
     return ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in unsaid.items()
@@ -244,7 +259,7 @@ def told(unsaid: Mapping[str, Any]) -> str:
 
 
 def load(
-    place: str | Path,
+    place: str | Path | Learnt,
     *,
     step: int | None = None,
     task: str | Task | None = None,
@@ -257,9 +272,8 @@ def load(
     one choose when restoring, "system" among them: the name of a solver. The experiment's task and solver are those
     that restore.
     """
+    place, learnt, trained = learnt_at(place)
     file, path = weights.find(place), Path(place)
-    trained = None if file is None else weights.read(file)
-    learnt = experiment_of(place) if trained is None else trained.experiment
     experiment = restoring(learnt, task=task, choices=choices or {}, place=place)
     if experiment.solver is None:
         learnt = experiment

@@ -182,9 +182,8 @@ def flow_of(say: Say) -> ode.Flow:
 
 def process() -> Gaussian:
     """The discrete form: the same levels of noise at t = 0, 1 ... 300."""
-    time = np.arange(STEPS + 1) / STEPS
-    alpha_bar = np.exp(-time * (time * (SDE.last - SDE.first) / 2 + SDE.first))
-    return gaussian_of(np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar))
+    log_signal: Any = SDE.log_signal(np.arange(STEPS + 1) / STEPS)  # type: ignore[arg-type]  # float64, as tables are
+    return gaussian_of(np.exp(log_signal), np.sqrt(-np.expm1(2 * log_signal)))
 
 
 def chain(sampler: str, steps: int) -> Chain:

@@ -16,6 +16,7 @@ import optax
 from dgan_jax.core import checks
 from dgan_jax.core.names import lookup
 from dgan_jax.core.parts import Denoiser, Measurement, Player, Space, Spec, Stage, System, Task
+from dgan_jax.nets.layers import by_example
 from dgan_jax.nets.mixed_prior import MixedPrior
 from dgan_jax.nets.ncsnpp import ScoreNCSNpp
 from dgan_jax.nets.nvae import NVAE, Code
@@ -190,12 +191,7 @@ class Parts:
         if not self.prior.network.dropout:
             return self.says(params, x, t)
         noisy = self.prior.clone(network=self.prior.network.clone(deterministic=False))
-
-        def one(key: jax.Array, *given: jax.Array) -> jax.Array:
-            single = (each[None] for each in given)
-            return cast(jax.Array, noisy.apply({"params": params}, *single, rngs={"dropout": key}))[0]
-
-        return jax.vmap(one)(keys, x, t, self.sde.mixing(x, t))
+        return cast(jax.Array, by_example(noisy, params, (x, t, self.sde.mixing(x, t)), keys))
 
     def score(self, variables: dict, x: jax.Array, t: jax.Array) -> jax.Array:
         return -self.says(variables["params"]["denoiser"], x, t) / expand(self.sde.marginal(t)[1], x)
